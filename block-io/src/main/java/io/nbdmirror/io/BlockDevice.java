@@ -1,0 +1,82 @@
+package io.nbdmirror.io;
+
+import io.netty.buffer.ByteBuf;
+
+/**
+ * A block device: a regular file, a block special file, a simulated disk, or the mirror of several.
+ *
+ * <p>Every request is asynchronous. It is made on the device's loop; its completion runs exactly
+ * once on that same loop, possibly before the call that made the request returns. Offsets and
+ * lengths are bytes and, unless {@link #blockBytes()} is 1, multiples of it; a request beyond
+ * {@link #sizeBytes()} or not aligned is an error of the caller and throws {@link
+ * IllegalArgumentException}. Requests in flight to overlapping ranges have no order among
+ * themselves: whoever needs one waits.
+ *
+ * <p>Buffers stay the caller's: the device neither retains nor releases them, moves none of their
+ * indices, and is done with them when the completion runs. They must be direct and contiguous
+ * ({@link ByteBuf#hasMemoryAddress()}).
+ */
+public interface BlockDevice extends AutoCloseable {
+  /**
+   * The name people know this device by, as messages give it: usually the path it was opened by.
+   */
+  String path();
+
+  /** Size in bytes; does not change while the device is open. */
+  long sizeBytes();
+
+  /** Unit in bytes of every offset and length: a power of two, 512 for files, 1 for a mirror. */
+  int blockBytes();
+
+  /**
+   * Reads {@code lengthBytes} at {@code offsetBytes} into {@code target} from {@code targetIndex}
+   * on.
+   */
+  void read(long offsetBytes, ByteBuf target, int targetIndex, int lengthBytes, Completion done);
+
+  /**
+   * Writes {@code lengthBytes} of {@code source} from {@code sourceIndex} on.
+   *
+   * @param fua complete only when these bytes are durable, by themselves: nothing else that was
+   *     written is forced out with them
+   */
+  void write(
+      long offsetBytes,
+      ByteBuf source,
+      int sourceIndex,
+      int lengthBytes,
+      boolean fua,
+      Completion done);
+
+  /** Completes when every write completed before this call is durable. */
+  void flush(Completion done);
+
+  /**
+   * Makes the range read as zeroes.
+   *
+   * @param mayDiscard the blocks may be given back (a hole may be punched); otherwise they stay
+   *     allocated
+   * @param fua complete only when the zeroes are durable
+   */
+  void writeZeroes(
+      long offsetBytes, long lengthBytes, boolean mayDiscard, boolean fua, Completion done);
+
+  /**
+   * Whether {@link #discard} gives blocks back cheaply. Where it does not, discard still leaves
+   * zeroes, but pays for writing them.
+   */
+  boolean discards();
+
+  /**
+   * Gives the range back to the storage below. Whatever the storage does, the range reads as zeroes
+   * afterwards, so that every member of a mirror reads the same (I11).
+   */
+  void discard(long offsetBytes, long lengthBytes, boolean fua, Completion done);
+
+  /** Lists which parts of the range are holes; where that can't be known, all of it is data. */
+  void extents(long offsetBytes, long lengthBytes, ExtentsCompletion done);
+
+  /** Gives the device back. No request may be in flight. Never throws: a failure is logged. */
+  @Override
+  void close();
+}

@@ -1,0 +1,34 @@
+package io.nbdmirror.io;
+
+import java.util.concurrent.Executor;
+
+/**
+ * A loop: one thread (or, in the simulator, none of its own) that runs tasks one after the other,
+ * and the only clock the engine may read.
+ *
+ * <p>{@link #execute} may be called from any thread; the task runs on the loop after what runs now,
+ * in the order given. Everything else is called on the loop.
+ */
+public interface Scheduler extends Executor {
+  /** Whether the calling thread is this loop. */
+  boolean inLoop();
+
+  /**
+   * Runs {@code task} on the loop no sooner than {@code delayNanos} from now.
+   *
+   * @return cancels the task if it has not run yet; cancelling twice does nothing
+   */
+  Timer schedule(Runnable task, long delayNanos);
+
+  /** Monotonic time in nanoseconds, from an arbitrary origin. */
+  long nanoTime();
+
+  /** Wall-clock time in microseconds since 1970, for time stamps that people read. */
+  long wallClockMicros();
+
+  /** A task that has been scheduled. */
+  interface Timer {
+    /** Prevents the task from running if it has not started. */
+    void cancel();
+  }
+}
