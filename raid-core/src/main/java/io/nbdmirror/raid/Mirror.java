@@ -160,6 +160,14 @@ public final class Mirror implements BlockDevice {
       throw new IllegalStateException("array " + found.name() + " is being stopped already");
     }
     stopping = true;
+    if (starting) {
+      stopWhenStarted = () -> drain(done);
+    } else {
+      drain(done);
+    }
+  }
+
+  private void drain(Completion done) {
     resync.stop(() ->
         writes
             .inFlight()
