@@ -11,7 +11,6 @@ import io.nbdmirror.io.simulation.SimulatedFault;
 import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
@@ -28,6 +27,7 @@ class MemberFailureTest {
 
   private TestArray array = new TestArray(1, 2, SIZE, CHUNK);
   private Mirror mirror = array.assemble();
+  private ArrayClient client = new ArrayClient(array, mirror);
 
   @BeforeEach
   void makeActive() {
@@ -50,7 +50,7 @@ class MemberFailureTest {
     long before = array.superblock(0).events();
     failing(1, Operation.WRITE, DATA);
     AtomicReference<@Nullable MdSuperblock> atReply = new AtomicReference<>();
-    ByteBuf data = data(4096, 2);
+    ByteBuf data = ArrayClient.filled(4096, 2);
     mirror.write(
         0,
         data,
@@ -85,10 +85,10 @@ class MemberFailureTest {
           }
         });
     for (int i = 0; i < 20; i++) {
-      submit(i * 4096L, 4096, 2);
+      client.submit(i * 4096L, 4096, 2);
     }
     array.scheduler.runUntilIdle();
-    submit(40 * 4096L, 4096, 2);
+    client.submit(40 * 4096L, 4096, 2);
     array.scheduler.runUntilIdle();
     int record = indexOfSuperblockWrite(seen);
     assertThat(record).isNotNegative();
@@ -221,10 +221,7 @@ class MemberFailureTest {
   void aStopWithAFailedMemberIsCleanAndKeepsTheBits() {
     array.devices.get(1).disappear();
     assertThat(write(3 * CHUNK, 4096, 9)).isNull();
-    AtomicReference<String> stopped = new AtomicReference<>("not stopped");
-    mirror.stop(failure -> stopped.set(failure == null ? "" : failure.toString()));
-    array.scheduler.runUntilIdle();
-    assertThat(stopped.get()).isEmpty();
+    assertThat(client.stop()).isNull();
     assertThat(array.superblock(0).resyncOffset()).isEqualTo(MdSuperblock.RESYNC_OFFSET_CLEAN);
     assertThat(TestArray.bit(array.devices.getFirst(), 3)).isTrue();
   }
@@ -253,41 +250,15 @@ class MemberFailureTest {
     return mirror.status().members().get(slot).role();
   }
 
-  private static ByteBuf data(int length, int value) {
-    ByteBuf data = Unpooled.directBuffer(length, length);
-    for (int i = 0; i < length; i++) {
-      data.writeByte(value);
-    }
-    return data;
-  }
-
-  private AtomicReference<@Nullable DeviceException> submit(long offset, int length, int value) {
-    AtomicReference<@Nullable DeviceException> answer =
-        new AtomicReference<>(new DeviceException(0, "no answer"));
-    mirror.write(offset, data(length, value), 0, length, false, answer::set);
-    return answer;
-  }
-
   private @Nullable DeviceException write(long offset, int length, int value) {
-    AtomicReference<@Nullable DeviceException> answer = submit(offset, length, value);
-    array.scheduler.runUntilIdle();
-    return answer.get();
+    return client.write(offset, length, value);
   }
 
   private @Nullable DeviceException flush() {
-    AtomicReference<@Nullable DeviceException> answer =
-        new AtomicReference<>(new DeviceException(0, "no answer"));
-    mirror.flush(answer::set);
-    array.scheduler.runUntilIdle();
-    return answer.get();
+    return client.flush();
   }
 
   private byte[] read(long offset, int length) {
-    ByteBuf buffer = Unpooled.directBuffer(length, length);
-    mirror.read(offset, buffer, 0, length, failure -> assertThat(failure).isNull());
-    array.scheduler.runUntilIdle();
-    byte[] bytes = new byte[length];
-    buffer.getBytes(0, bytes);
-    return bytes;
+    return client.read(offset, length);
   }
 }
