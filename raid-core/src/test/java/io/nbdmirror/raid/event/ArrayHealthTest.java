@@ -15,7 +15,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ArrayHealthTest {
-  private static final DeviceException FAILURE = new DeviceException(Errno.EIO, "it broke");
+  private final DeviceException failure = new DeviceException(Errno.EIO, "it broke");
 
   private final TestArray array = new TestArray(1, 2, 1 << 20, 65536);
   private final Members members = new Members(List.of(member(0), member(1)), 2);
@@ -42,24 +42,24 @@ class ArrayHealthTest {
     array.scheduler.runUntilIdle();
     health.bitmap().endWrite(write, true);
     assertThat(health.bitmap().counters().isNeeded(3)).isFalse();
-    health.writeFailed(members.all().get(1), FAILURE);
+    health.writeFailed(members.all().get(1), failure);
     assertThat(health.bitmap().counters().isNeeded(3)).as("I5").isTrue();
     assertThat(health.bitmap().counters().isNeeded(4)).isFalse();
   }
 
   @Test
   void aMemberThatFailedIsNotFailedAgain() {
-    health.writeFailed(members.all().get(1), FAILURE);
-    health.writeFailed(members.all().get(1), FAILURE);
+    health.writeFailed(members.all().get(1), failure);
+    health.writeFailed(members.all().get(1), failure);
     assertThat(health.memberFailures()).isEqualTo(1);
-    assertThat(health.readFailed(members.all().get(1), FAILURE)).as("ask another").isTrue();
-    assertThat(health.readFailed(members.all().get(0), FAILURE)).as("I7").isFalse();
+    assertThat(health.readFailed(members.all().get(1), failure)).as("ask another").isTrue();
+    assertThat(health.readFailed(members.all().get(0), failure)).as("I7").isFalse();
   }
 
   @Test
   void nothingIsClearedOnADegradedArray() {
     assertThat(health.mayClear()).isTrue();
-    health.writeFailed(members.all().get(1), FAILURE);
+    health.writeFailed(members.all().get(1), failure);
     assertThat(health.mayClear()).as("I2").isFalse();
   }
 
