@@ -6,7 +6,9 @@ import io.nbdmirror.bitmap.format.BitmapGeometry;
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
 import io.netty.buffer.ByteBuf;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,11 +36,11 @@ public final class InternalStorage implements BitmapStorage {
   private final boolean[] dropped;
   private final PageWrite[] writes;
 
-  public InternalStorage(BitmapGeometry geometry, Copy[] copies, FailureListener failures) {
+  public InternalStorage(BitmapGeometry geometry, List<Copy> copies, FailureListener failures) {
     this.geometry = geometry;
     this.failures = failures;
-    this.copies = copies.clone();
-    dropped = new boolean[copies.length];
+    this.copies = copies.toArray(Copy[]::new);
+    dropped = new boolean[this.copies.length];
     writes = new PageWrite[geometry.pages()];
     for (int page = 0; page < writes.length; page++) {
       writes[page] = new PageWrite(page);
@@ -117,8 +119,7 @@ public final class InternalStorage implements BitmapStorage {
     private DeviceException failureOf() {
       return lastFailure != null
           ? lastFailure
-          : new DeviceException(
-              io.nbdmirror.io.Errno.EIO, "no member is left to hold the write-intent bitmap");
+          : new DeviceException(Errno.EIO, "no member is left to hold the write-intent bitmap");
     }
   }
 
