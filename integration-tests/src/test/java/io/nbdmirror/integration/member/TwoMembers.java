@@ -26,9 +26,7 @@ public record TwoMembers(Path folder, MemberImage first, MemberImage second) {
   /** Makes two sparse files of that size and an array of them by {@code nbdmirror create}. */
   public static TwoMembers create(Path folder, String name, long bytes, Object... flags) {
     TwoMembers members = blank(folder, name, bytes);
-    Nbdmirror.command("create", name, members.first.file(), members.second.file())
-        .and(flags)
-        .run();
+    Nbdmirror.command("create", name, members.first.file(), members.second.file()).and(flags).run();
     return members;
   }
 

@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 public final class Command {
   private final List<String> words = new ArrayList<>();
   private final Map<String, String> environment = new LinkedHashMap<>();
-  private Duration timeout = Duration.ofSeconds(120);
+  private Duration timeout = Duration.ofMinutes(2);
   private Path folder = Path.of("").toAbsolutePath();
 
   private Command(List<String> words) {
@@ -72,8 +72,7 @@ public final class Command {
   }
 
   private Finished attempt(Path out, Path err) throws IOException {
-    Process process =
-        builder().redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+    Process process = builder().redirectOutput(out.toFile()).redirectError(err.toFile()).start();
     process.getOutputStream().close();
     boolean ended = await(process);
     if (!ended) {

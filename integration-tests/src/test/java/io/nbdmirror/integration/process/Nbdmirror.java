@@ -29,7 +29,8 @@ public final class Nbdmirror {
     try (Stream<Path> files = Files.list(target)) {
       List<Path> jars =
           files
-              .filter(file -> file.getFileName().toString().matches("nbdmirror-nbd-server-.*\\.jar"))
+              .filter(
+                  file -> file.getFileName().toString().matches("nbdmirror-nbd-server-.*\\.jar"))
               .filter(file -> !file.getFileName().toString().endsWith("-tests.jar"))
               .toList();
       if (jars.size() != 1) {

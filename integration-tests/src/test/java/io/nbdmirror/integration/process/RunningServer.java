@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -24,8 +23,8 @@ import org.awaitility.Awaitility;
  * and an admin port that nobody else has. Closing it kills it if it still runs.
  */
 public final class RunningServer implements AutoCloseable {
-  private static final Duration START_LIMIT = Duration.ofSeconds(60);
-  private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
+  private static final Duration START_LIMIT = Duration.ofMinutes(1);
+  private static final Duration STOP_LIMIT = Duration.ofMinutes(1);
 
   private final Process process;
   private final Path folder;
@@ -147,7 +146,7 @@ public final class RunningServer implements AutoCloseable {
   /** Waits until nothing is copied any more and every bit of the bitmap is clear. */
   public JsonNode awaitQuiet() {
     return Awaitility.await("resync and draining of the bitmap")
-        .atMost(Duration.ofSeconds(60))
+        .atMost(Duration.ofMinutes(1))
         .pollInterval(Duration.ofMillis(300))
         .until(
             this::array,
