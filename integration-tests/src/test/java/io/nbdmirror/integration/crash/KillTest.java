@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.nbdmirror.integration.condition.Needs;
 import io.nbdmirror.integration.member.MemberImage;
+import io.nbdmirror.integration.member.SlowMember;
 import io.nbdmirror.integration.member.TwoMembers;
 import io.nbdmirror.integration.process.Figures;
 import io.nbdmirror.integration.process.Nbdmirror;

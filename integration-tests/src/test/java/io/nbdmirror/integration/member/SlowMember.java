@@ -1,4 +1,4 @@
-package io.nbdmirror.integration.crash;
+package io.nbdmirror.integration.member;
 
 import io.nbdmirror.integration.process.Background;
 import io.nbdmirror.integration.process.Command;
@@ -12,12 +12,13 @@ import org.awaitility.Awaitility;
  * A file whose writes take their time, seen by the server as an ordinary file: nbdkit delays, and
  * nbdfuse mounts what nbdkit serves. Needs root.
  */
-final class SlowMember implements AutoCloseable {
+public final class SlowMember implements AutoCloseable {
   private final Path mount;
   private final Background nbdkit;
   private final Background nbdfuse;
 
-  SlowMember(Path folder, Path backing, Duration writeDelay) throws IOException {
+  /** Starts both programs; the mount lies in the folder. */
+  public SlowMember(Path folder, Path backing, Duration writeDelay) throws IOException {
     Path socket = folder.resolve("slow.sock");
     mount = Files.createDirectories(folder.resolve("slow"));
     nbdkit =
@@ -32,7 +33,7 @@ final class SlowMember implements AutoCloseable {
   }
 
   /** What the server is given as a member. */
-  Path file() {
+  public Path file() {
     return mount.resolve("nbd");
   }
 
