@@ -193,14 +193,4 @@ public final class WriteIntentBitmap {
     counters.endResync(chunk, success);
     pages.mark(geometry().pageOf(chunk), BitmapPages.PENDING);
   }
-
-  /** Whether any chunk must still be copied, or is being copied. */
-  public boolean anyNeeded() {
-    for (int chunk = 0; chunk < counters.chunks(); chunk++) {
-      if (counters.isNeeded(chunk) || counters.isResyncing(chunk)) {
-        return true;
-      }
-    }
-    return false;
-  }
 }

@@ -83,7 +83,7 @@ final class Housekeeping {
     }
   }
 
-  /** I8, but for the flush. */
+  /** I8, but for the flush. A chunk that is NEEDED or being copied has its bit set. */
   private boolean mayBeClean() {
     return !stopping && isActiveForNothing();
   }
@@ -95,7 +95,7 @@ final class Housekeeping {
         && health.broken() == null
         && !resync.isRunning()
         && !resync.isPending()
-        && (members.isDegraded() || (bitmap.dirtyChunks() == 0 && !bitmap.anyNeeded()));
+        && (members.isDegraded() || bitmap.dirtyChunks() == 0);
   }
 
   /**

@@ -38,8 +38,9 @@ public final class BitmapPages {
   private final int pages;
   private final ByteBuffer image;
   private final ByteBuf imageBytes;
+  private final ByteBuffer snapshot;
   private final ByteBuf snapshotBytes;
-  private final byte[] durable;
+  private final ByteBuffer durable;
   private final byte[] attributes;
   private final boolean[] inFlight;
   private final BitmapSuperblock superblock;
@@ -51,8 +52,9 @@ public final class BitmapPages {
     pages = geometry.pages();
     image = alignedBuffer(pages * PAGE_BYTES);
     imageBytes = Unpooled.wrappedBuffer(image);
-    snapshotBytes = Unpooled.wrappedBuffer(alignedBuffer(pages * PAGE_BYTES));
-    durable = new byte[pages * PAGE_BYTES];
+    snapshot = alignedBuffer(pages * PAGE_BYTES);
+    snapshotBytes = Unpooled.wrappedBuffer(snapshot);
+    durable = ByteBuffer.allocate(pages * PAGE_BYTES);
     attributes = new byte[pages];
     inFlight = new boolean[pages];
     superblock = BitmapSuperblock.wrap(image);
@@ -110,14 +112,14 @@ public final class BitmapPages {
 
   /** Whether the bit is set on the medium and no write in flight may take it away. */
   public boolean isDurable(int chunk) {
-    return (durable[byteOf(chunk)] & maskOf(chunk)) != 0;
+    return (durable.get(byteOf(chunk)) & maskOf(chunk)) != 0;
   }
 
   /** Whether the page's write in flight carries the bit, and nothing cleared it since. */
   public boolean isBeingSet(int chunk) {
     return inFlight[geometry.pageOf(chunk)]
         && isSet(chunk)
-        && (snapshotBytes.getByte(byteOf(chunk)) & maskOf(chunk)) != 0;
+        && (snapshot.get(byteOf(chunk)) & maskOf(chunk)) != 0;
   }
 
   /** Sets the bit in the image; whoever needs it on the medium marks its page DIRTY. */
@@ -153,7 +155,7 @@ public final class BitmapPages {
 
   /** Forgets what is on the medium: every page must be written before a bit counts as durable. */
   public void forgetDurable() {
-    Arrays.fill(durable, (byte) 0);
+    Arrays.fill(durable.array(), (byte) 0);
   }
 
   /**
@@ -167,9 +169,9 @@ public final class BitmapPages {
     inFlight[page] = true;
     attributes[page] &= (byte) ~(DIRTY | NEEDWRITE);
     int start = page * PAGE_BYTES;
-    snapshotBytes.setBytes(start, imageBytes, start, PAGE_BYTES);
-    for (int at = start; at < start + PAGE_BYTES; at++) {
-      durable[at] &= snapshotBytes.getByte(at);
+    snapshot.put(start, image, start, PAGE_BYTES);
+    for (int at = start; at < start + PAGE_BYTES; at += Long.BYTES) {
+      durable.putLong(at, durable.getLong(at) & snapshot.getLong(at));
     }
     return snapshotBytes;
   }
@@ -179,7 +181,7 @@ public final class BitmapPages {
     assert inFlight[page] : "a write of bitmap page " + page + " ends that did not begin";
     inFlight[page] = false;
     if (success) {
-      snapshotBytes.getBytes(page * PAGE_BYTES, durable, page * PAGE_BYTES, PAGE_BYTES);
+      durable.put(page * PAGE_BYTES, snapshot, page * PAGE_BYTES, PAGE_BYTES);
     }
   }
 

@@ -8,6 +8,9 @@ import io.nbdmirror.raid.Mirror;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.superblock.MdSuperblock;
+import io.nbdmirror.raid.superblock.SuperblockException;
+import io.nbdmirror.raid.superblock.SuperblockReader;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,7 +28,90 @@ public final class Assembly {
     void completed(@Nullable Mirror mirror, @Nullable AssemblyException failure);
   }
 
-  static void assembleFrom(
+  /**
+   * Assembles one array. Called on {@code loop}. On success the mirror owns the devices, those it
+   * has no use for are closed, and it is for the caller to {@linkplain Mirror#start start} it; on
+   * failure all stay the caller's. Either way nothing has been written.
+   *
+   * @param devices opened on {@code loop}, each once
+   * @param allowDegraded start although a member that was in sync is absent
+   * @param readOnly write nothing to any member, ever
+   */
+  public static void assemble(
+      List<BlockDevice> devices,
+      boolean allowDegraded,
+      boolean readOnly,
+      Scheduler loop,
+      Completion done) {
+    new Reading(devices, allowDegraded, readOnly, loop, done).next();
+  }
+
+  /** Reads one superblock after the other. */
+  private static final class Reading {
+    private final List<BlockDevice> devices;
+    private final boolean allowDegraded;
+    private final boolean readOnly;
+    private final Scheduler loop;
+    private final Completion done;
+    private final List<Roster.Candidate> candidates = new ArrayList<>();
+    private final List<String> damaged = new ArrayList<>();
+    private final List<BlockDevice> damagedDevices = new ArrayList<>();
+    private int read;
+
+    Reading(
+        List<BlockDevice> devices,
+        boolean allowDegraded,
+        boolean readOnly,
+        Scheduler loop,
+        Completion done) {
+      this.devices = devices;
+      this.allowDegraded = allowDegraded;
+      this.readOnly = readOnly;
+      this.loop = loop;
+      this.done = done;
+    }
+
+    void next() {
+      if (read < devices.size()) {
+        BlockDevice device = devices.get(read++);
+        SuperblockReader.read(
+            device, (superblock, failure) -> superblockRead(device, superblock, failure));
+      } else {
+        assembleFrom(candidates, damaged, allowDegraded, readOnly, loop, this::closeDamaged);
+      }
+    }
+
+    private void superblockRead(
+        BlockDevice device,
+        @Nullable MdSuperblock superblock,
+        @Nullable SuperblockException failure) {
+      if (superblock != null) {
+        candidates.add(new Roster.Candidate(device, superblock));
+      } else if (failure != null && isLeftOut(failure.problem())) {
+        damaged.add("%s is left out: %s".formatted(device.path(), failure.getMessage()));
+        damagedDevices.add(device);
+      } else if (failure != null) {
+        done.completed(null, new AssemblyException(String.valueOf(failure.getMessage())));
+        return;
+      }
+      next();
+    }
+
+    /** A damaged superblock is as good as a stale one (I10); any other problem is a mistake. */
+    private static boolean isLeftOut(SuperblockException.Problem problem) {
+      return problem == SuperblockException.Problem.BAD_CHECKSUM
+          || problem == SuperblockException.Problem.UNREADABLE;
+    }
+
+    private void closeDamaged(@Nullable Mirror mirror, @Nullable AssemblyException failure) {
+      if (mirror != null) {
+        damagedDevices.forEach(BlockDevice::close);
+      }
+      done.completed(mirror, failure);
+    }
+  }
+
+  private static void assembleFrom(
       List<Roster.Candidate> candidates,
       List<String> leftOut,
       boolean allowDegraded,

@@ -141,7 +141,9 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
     if (step == Step.EDGES) {
       step = Step.ACTIVE;
     }
-    if (path.health.broken() != null && step != Step.REPLY) {
+    // Also of a write that members took: it must not be acknowledged while a failure cannot be
+    // recorded (I3, I7).
+    if (path.health.broken() != null) {
       fail(path.health.broken());
       return;
     }

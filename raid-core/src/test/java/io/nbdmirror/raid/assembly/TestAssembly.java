@@ -1,11 +1,8 @@
 package io.nbdmirror.raid.assembly;
 
 import io.nbdmirror.io.BlockDevice;
-import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.raid.Mirror;
 import io.nbdmirror.raid.TestArray;
-import io.nbdmirror.raid.superblock.MdSuperblock;
-import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -46,15 +43,7 @@ public final class TestAssembly {
 
   private static void run(
       List<BlockDevice> members, boolean allowDegraded, TestArray array, Assembly.Completion done) {
-    List<Roster.Candidate> candidates =
-        members.stream()
-            .map(device -> new Roster.Candidate(device, superblockOf((SimulatedDevice) device)))
-            .toList();
-    Assembly.assembleFrom(candidates, List.of(), allowDegraded, false, array.scheduler, done);
+    Assembly.assemble(members, allowDegraded, false, array.scheduler, done);
     array.scheduler.runUntilIdle();
-  }
-
-  private static MdSuperblock superblockOf(SimulatedDevice device) {
-    return MdSuperblock.wrap(ByteBuffer.wrap(device.readNow(4096, MdSuperblock.BYTES)));
   }
 }
