@@ -1,59 +1,200 @@
 package io.nbdmirror.raid;
 
+import io.nbdmirror.bitmap.pages.BitmapPages;
+import io.nbdmirror.bitmap.storage.InternalStorage;
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Completion;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
+import io.nbdmirror.io.Extent;
 import io.nbdmirror.io.ExtentsCompletion;
+import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.raid.event.ArrayHealth;
+import io.nbdmirror.raid.event.InFlight;
+import io.nbdmirror.raid.member.Member;
+import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.read.ReadPath;
+import io.nbdmirror.raid.resync.Resync;
 import io.nbdmirror.raid.status.ArrayCounters;
 import io.nbdmirror.raid.status.ArrayDetail;
 import io.nbdmirror.raid.status.ArrayStatus;
+import io.nbdmirror.raid.write.WriteOrder;
+import io.nbdmirror.raid.write.WritePath;
 import io.netty.buffer.ByteBuf;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A running array. A block device of byte granularity: requests need no alignment. Everything is
  * called on the array's loop.
  */
-@SuppressWarnings("DoNotCallSuggester")
 public final class Mirror implements BlockDevice {
-  private Mirror() {}
+  /**
+   * What assembly found out.
+   *
+   * @param name as it is stored
+   * @param sizeBytes of the array
+   * @param pages the bitmap, loaded or filled
+   * @param copies where its copies are; null for an array without a bitmap
+   * @param unclean the superblocks do not say clean: set bits stand for chunks to be copied
+   * @param events of the freshest member
+   * @param unrecorded a member is absent that the superblocks count as present
+   */
+  public record Found(
+      String name,
+      UUID uuid,
+      long sizeBytes,
+      Members members,
+      BitmapPages pages,
+      @Nullable List<InternalStorage.Copy> copies,
+      boolean unclean,
+      long events,
+      boolean unrecorded,
+      boolean readOnly) {}
+
+  private final Found found;
+  private final Members members;
+  private final ArrayHealth health;
+  private final InFlight reading = new InFlight();
+  private final ReadPath reads;
+  private final WritePath writes;
+  private final Resync resync;
+  private final Housekeeping housekeeping;
+  private final StatusView view;
+  private boolean starting;
+  private boolean stopping;
+  private @Nullable Runnable stopWhenStarted;
+
+  /** Nothing is written and nothing runs before {@link #start}. */
+  public Mirror(Found found, Scheduler scheduler) {
+    this.found = found;
+    members = found.members();
+    health =
+        new ArrayHealth(
+            found.name(),
+            members,
+            found.pages(),
+            found.copies(),
+            found.unclean() || members.isDegraded(),
+            found.events(),
+            found.readOnly(),
+            scheduler);
+    WriteOrder order = new WriteOrder();
+    resync = new Resync(found.name(), members, order, health, scheduler, found.unclean());
+    reads = new ReadPath(members, health, resync, reading);
+    writes = new WritePath(members, order, health, reads);
+    long periodNanos = found.pages().superblock().daemonSleep() * 1_000_000_000L;
+    housekeeping =
+        new Housekeeping(members, health, resync, writes.inFlight(), scheduler, periodNanos);
+    health.onMemberFailed(resync::memberFailed);
+    view = new StatusView(found, health, resync);
+  }
+
+  /**
+   * Brings the bitmap's copies into step, records absent members, and starts resync if there is
+   * something to copy. A read-only array does none of it.
+   */
+  public void start() {
+    if (found.readOnly()) {
+      return;
+    }
+    starting = true;
+    // All bits first, with the event count the medium has: a count that catches up before its
+    // bits have would make a stale bitmap look like a good one.
+    health.bitmap().commits().commit((Completion) ignored -> bitmapInStep());
+  }
+
+  private void bitmapInStep() {
+    health.bitmap().superblock().setState(0);
+    if (found.unrecorded()) {
+      health.updates().recordFailure();
+    }
+    if (found.unclean()) {
+      health.updates().markActive();
+    }
+    health.updates().whenSettled(this::settled);
+  }
+
+  private void settled() {
+    starting = false;
+    if (stopWhenStarted == null) {
+      housekeeping.start();
+      resync.start();
+    } else {
+      stopWhenStarted.run();
+    }
+  }
 
   public UUID uuid() {
-    throw new UnsupportedOperationException();
+    return found.uuid();
   }
 
   /** The array's name as it is stored: bare, or {@code host:name} as mdadm writes it. */
   public String name() {
-    throw new UnsupportedOperationException();
+    return found.name();
   }
 
   public ArrayStatus status() {
-    throw new UnsupportedOperationException();
+    return view.status();
   }
 
   public ArrayDetail detail() {
-    throw new UnsupportedOperationException();
+    return view.detail();
   }
 
   public ArrayCounters counters() {
-    throw new UnsupportedOperationException();
+    return view.counters();
   }
 
   /**
    * Stops cleanly: refuses new requests with ESHUTDOWN, lets those in flight finish, flushes the
    * members, clears idle bits, writes clean superblocks and closes the members.
+   *
+   * @param done told null, or why the array could not be stopped cleanly; the members are closed
+   *     either way
    */
   public void stop(Completion done) {
-    throw new UnsupportedOperationException();
+    if (stopping) {
+      throw new IllegalStateException("array " + found.name() + " is being stopped already");
+    }
+    stopping = true;
+    if (starting) {
+      stopWhenStarted = () -> drain(done);
+    } else {
+      drain(done);
+    }
+  }
+
+  private void drain(Completion done) {
+    resync.stop(() ->
+        writes
+            .inFlight()
+            .whenIdle(
+                () -> reading.whenIdle(() -> health.updates().whenSettled(() -> last(done)))));
+  }
+
+  private void last(Completion done) {
+    if (found.readOnly()) {
+      close();
+      done.completed(null);
+      return;
+    }
+    housekeeping.stop(failure -> {
+      close();
+      done.completed(failure);
+    });
   }
 
   @Override
   public String path() {
-    throw new UnsupportedOperationException();
+    return found.name();
   }
 
   @Override
   public long sizeBytes() {
-    throw new UnsupportedOperationException();
+    return found.sizeBytes();
   }
 
   @Override
@@ -64,7 +205,9 @@ public final class Mirror implements BlockDevice {
   @Override
   public void read(
       long offsetBytes, ByteBuf target, int targetIndex, int lengthBytes, Completion done) {
-    throw new UnsupportedOperationException();
+    if (accepts(offsetBytes, lengthBytes, false, done)) {
+      reads.read(offsetBytes, target, targetIndex, lengthBytes, done);
+    }
   }
 
   @Override
@@ -75,38 +218,116 @@ public final class Mirror implements BlockDevice {
       int lengthBytes,
       boolean fua,
       Completion done) {
-    throw new UnsupportedOperationException();
+    if (accepts(offsetBytes, lengthBytes, true, done)) {
+      writes.write(offsetBytes, source, sourceIndex, lengthBytes, fua, done);
+    }
   }
 
   @Override
   public void flush(Completion done) {
-    throw new UnsupportedOperationException();
+    if (stopping) {
+      done.completed(shuttingDown());
+      return;
+    }
+    if (found.readOnly()) {
+      done.completed(null);
+      return;
+    }
+    reading.start();
+    health.flushMembers(failure ->
+        // A member may just have failed: the flush is acknowledged when that is recorded (I3).
+        health
+            .updates()
+            .whenSettled(() -> {
+              done.completed(failure);
+              reading.end();
+            }));
   }
 
   @Override
   public void writeZeroes(
       long offsetBytes, long lengthBytes, boolean mayDiscard, boolean fua, Completion done) {
-    throw new UnsupportedOperationException();
+    if (accepts(offsetBytes, lengthBytes, true, done)) {
+      writes.writeZeroes(offsetBytes, lengthBytes, mayDiscard, fua, done);
+    }
   }
 
   @Override
   public boolean discards() {
-    throw new UnsupportedOperationException();
+    return members.allDiscard();
   }
 
   @Override
   public void discard(long offsetBytes, long lengthBytes, boolean fua, Completion done) {
-    throw new UnsupportedOperationException();
+    if (accepts(offsetBytes, lengthBytes, true, done)) {
+      writes.discard(offsetBytes, lengthBytes, fua, done);
+    }
   }
 
+  /** {@inheritDoc} What the member that reads come from knows. */
   @Override
   public void extents(long offsetBytes, long lengthBytes, ExtentsCompletion done) {
-    throw new UnsupportedOperationException();
+    Member member = members.source();
+    if (member == null || stopping || lengthBytes == 0) {
+      done.completed(List.of(), stopping ? shuttingDown() : null);
+      return;
+    }
+    int block = members.blockBytes();
+    long start = offsetBytes / block * block;
+    long end = (offsetBytes + lengthBytes + block - 1) / block * block;
+    reading.start();
+    member.extents(
+        start,
+        end - start,
+        (extents, failure) -> {
+          done.completed(
+              clip(extents, member.dataOffsetBytes(), offsetBytes, lengthBytes), failure);
+          reading.end();
+        });
+  }
+
+  private static List<Extent> clip(
+      List<Extent> extents, long dataOffsetBytes, long offsetBytes, long lengthBytes) {
+    List<Extent> clipped = new ArrayList<>(extents.size());
+    for (Extent extent : extents) {
+      long start = Math.max(extent.offsetBytes() - dataOffsetBytes, offsetBytes);
+      long end = Math.min(extent.endBytes() - dataOffsetBytes, offsetBytes + lengthBytes);
+      if (start < end) {
+        clipped.add(new Extent(start, end - start, extent.hole()));
+      }
+    }
+    return clipped;
+  }
+
+  /** Whether the request goes on its way; if not, it has been answered. */
+  private boolean accepts(long offsetBytes, long lengthBytes, boolean changes, Completion done) {
+    if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes > sizeBytes() - lengthBytes) {
+      throw new IllegalArgumentException(
+          "%d bytes at offset %d are outside array %s of %d bytes"
+              .formatted(lengthBytes, offsetBytes, found.name(), sizeBytes()));
+    }
+    if (stopping) {
+      done.completed(shuttingDown());
+    } else if (changes && found.readOnly()) {
+      done.completed(
+          new DeviceException(Errno.EPERM, "array " + found.name() + " is served read-only"));
+    } else if (lengthBytes == 0) {
+      done.completed(null);
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  private DeviceException shuttingDown() {
+    return new DeviceException(Errno.ESHUTDOWN, "array " + found.name() + " is being stopped");
   }
 
   /** Closes the members at once, as a crash would leave them; {@link #stop} is the clean way. */
   @Override
   public void close() {
-    throw new UnsupportedOperationException();
+    for (Member member : members.all()) {
+      member.device().close();
+    }
   }
 }

@@ -1,0 +1,132 @@
+package io.nbdmirror.bitmap.storage;
+
+import static io.nbdmirror.bitmap.format.BitmapGeometry.PAGE_BYTES;
+
+import io.nbdmirror.bitmap.format.BitmapGeometry;
+import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.io.Completion;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
+import io.netty.buffer.ByteBuf;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An internal bitmap: a copy on every member, each page written to all of them at once and durable
+ * by itself (I12). The last page is cut to the bitmap's own blocks, so that nothing behind it is
+ * touched. Which member's failure means what is for the owner to say.
+ */
+public final class InternalStorage implements BitmapStorage {
+  /** Told that a member's copy could not be written, before the page's own completion runs. */
+  @FunctionalInterface
+  public interface FailureListener {
+    void copyFailed(BlockDevice device, DeviceException failure);
+  }
+
+  /**
+   * One copy.
+   *
+   * @param offsetBytes where the bitmap starts on the device
+   */
+  public record Copy(BlockDevice device, long offsetBytes) {}
+
+  private final BitmapGeometry geometry;
+  private final FailureListener failures;
+  private final Copy[] copies;
+  private final boolean[] dropped;
+  private final PageWrite[] writes;
+
+  public InternalStorage(BitmapGeometry geometry, List<Copy> copies, FailureListener failures) {
+    this.geometry = geometry;
+    this.failures = failures;
+    this.copies = copies.toArray(Copy[]::new);
+    dropped = new boolean[this.copies.length];
+    writes = new PageWrite[geometry.pages()];
+    for (int page = 0; page < writes.length; page++) {
+      writes[page] = new PageWrite(page);
+    }
+  }
+
+  /** Writes no further page to this device. */
+  public void drop(BlockDevice device) {
+    for (int i = 0; i < copies.length; i++) {
+      if (copies[i].device().equals(device)) {
+        dropped[i] = true;
+      }
+    }
+  }
+
+  @Override
+  public void writePage(int page, ByteBuf buffer, int index, Completion done) {
+    writes[page].start(buffer, index, done);
+  }
+
+  /** The write of one page to all copies. */
+  private final class PageWrite {
+    private final long offsetInBitmap;
+    private final int usedBytes;
+    private final CopyWrite[] copyWrites = new CopyWrite[copies.length];
+    private int pending;
+    private int written;
+    private @Nullable DeviceException lastFailure;
+    private @Nullable Completion done;
+
+    PageWrite(int page) {
+      offsetInBitmap = (long) page * PAGE_BYTES;
+      usedBytes = geometry.usedBytesOf(page);
+      for (int i = 0; i < copies.length; i++) {
+        copyWrites[i] = new CopyWrite(this, copies[i].device());
+      }
+    }
+
+    void start(ByteBuf buffer, int index, Completion whenDone) {
+      done = whenDone;
+      written = 0;
+      lastFailure = null;
+      // One more than there are copies, so that inline completions do not end the page early.
+      pending = 1;
+      for (int i = 0; i < copies.length; i++) {
+        if (!dropped[i]) {
+          pending++;
+          BlockDevice device = copies[i].device();
+          int blockBytes = device.blockBytes();
+          int length = (usedBytes + blockBytes - 1) / blockBytes * blockBytes;
+          device.write(
+              copies[i].offsetBytes() + offsetInBitmap, buffer, index, length, true, copyWrites[i]);
+        }
+      }
+      oneDone();
+    }
+
+    void copyDone(BlockDevice device, @Nullable DeviceException failure) {
+      if (failure == null) {
+        written++;
+      } else {
+        lastFailure = failure;
+        failures.copyFailed(device, failure);
+      }
+      oneDone();
+    }
+
+    private void oneDone() {
+      if (--pending == 0 && done != null) {
+        Completion finished = done;
+        done = null;
+        finished.completed(written > 0 ? null : failureOf());
+      }
+    }
+
+    private DeviceException failureOf() {
+      return lastFailure != null
+          ? lastFailure
+          : new DeviceException(Errno.EIO, "no member is left to hold the write-intent bitmap");
+    }
+  }
+
+  private record CopyWrite(PageWrite page, BlockDevice device) implements Completion {
+    @Override
+    public void completed(@Nullable DeviceException failure) {
+      page.copyDone(device, failure);
+    }
+  }
+}

@@ -1,0 +1,159 @@
+package io.nbdmirror.raid;
+
+import io.nbdmirror.bitmap.WriteIntentBitmap;
+import io.nbdmirror.raid.event.ArrayHealth;
+import io.nbdmirror.raid.member.Member;
+import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.resync.Resync;
+import io.nbdmirror.raid.status.ArrayCounters;
+import io.nbdmirror.raid.status.ArrayDetail;
+import io.nbdmirror.raid.status.ArrayStatus;
+import io.nbdmirror.raid.superblock.MdSuperblock;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Takes an array's picture for those who ask. Used on the array's loop. */
+final class StatusView {
+  private final Mirror.Found found;
+  private final Members members;
+  private final ArrayHealth health;
+  private final Resync resync;
+
+  StatusView(Mirror.Found found, ArrayHealth health, Resync resync) {
+    this.found = found;
+    this.health = health;
+    this.resync = resync;
+    members = found.members();
+  }
+
+  ArrayStatus status() {
+    return new ArrayStatus(
+        found.name(),
+        found.uuid().toString(),
+        found.sizeBytes(),
+        state(),
+        memberStatuses(),
+        bitmapStatus(),
+        syncStatus(),
+        List.of());
+  }
+
+  private ArrayStatus.State state() {
+    if (health.broken() != null) {
+      return ArrayStatus.State.BROKEN;
+    }
+    if (found.readOnly()) {
+      return ArrayStatus.State.READ_ONLY;
+    }
+    if (members.isDegraded()) {
+      return ArrayStatus.State.DEGRADED;
+    }
+    return health.updates().isActive() || resync.isPending()
+        ? ArrayStatus.State.ACTIVE
+        : ArrayStatus.State.CLEAN;
+  }
+
+  private List<ArrayStatus.Member> memberStatuses() {
+    List<ArrayStatus.Member> list = new ArrayList<>();
+    for (int slot = 0; slot < members.slots(); slot++) {
+      Member member = inSlot(slot);
+      list.add(
+          member == null
+              ? new ArrayStatus.Member("", slot, ArrayStatus.Role.MISSING, false, 0, 0)
+              : new ArrayStatus.Member(
+                  member.path(),
+                  slot,
+                  roleOf(member),
+                  member.isWriteMostly(),
+                  member.readErrors(),
+                  member.writeErrors()));
+    }
+    return list;
+  }
+
+  private @Nullable Member inSlot(int slot) {
+    for (Member member : members.all()) {
+      if (member.slot() == slot) {
+        return member;
+      }
+    }
+    return null;
+  }
+
+  private static ArrayStatus.Role roleOf(Member member) {
+    return switch (member.state()) {
+      case IN_SYNC -> ArrayStatus.Role.IN_SYNC;
+      case REBUILDING -> ArrayStatus.Role.REBUILDING;
+      case FAULTY -> ArrayStatus.Role.FAULTY;
+    };
+  }
+
+  private ArrayStatus.Bitmap bitmapStatus() {
+    WriteIntentBitmap bitmap = health.bitmap();
+    if (!health.hasBitmap()) {
+      return new ArrayStatus.Bitmap(ArrayStatus.BitmapKind.NONE, 0, 0, 0);
+    }
+    return new ArrayStatus.Bitmap(
+        bitmap.commits().failure() == null
+            ? ArrayStatus.BitmapKind.INTERNAL
+            : ArrayStatus.BitmapKind.KICKED,
+        bitmap.geometry().chunkBytes(),
+        bitmap.geometry().chunks(),
+        bitmap.dirtyChunks());
+  }
+
+  private ArrayStatus.Sync syncStatus() {
+    long total = found.sizeBytes();
+    if (!resync.isRunning()) {
+      return new ArrayStatus.Sync(
+          ArrayStatus.SyncAction.IDLE, 0, total, resync.copiedBytes(), 0, -1);
+    }
+    long speed = resync.bytesPerSecond();
+    long eta = speed > 0 ? (total - resync.position()) / speed : -1;
+    return new ArrayStatus.Sync(
+        ArrayStatus.SyncAction.RESYNC, resync.position(), total, resync.copiedBytes(), speed, eta);
+  }
+
+  ArrayDetail detail() {
+    MdSuperblock superblock = members.all().getFirst().superblock();
+    List<ArrayDetail.MemberDetail> list = new ArrayList<>();
+    for (int slot = 0; slot < members.slots(); slot++) {
+      Member member = inSlot(slot);
+      list.add(
+          member == null
+              ? new ArrayDetail.MemberDetail("", slot, "", 0, 0)
+              : new ArrayDetail.MemberDetail(
+                  member.path(),
+                  slot,
+                  member.superblock().deviceUuid().toString(),
+                  member.dataOffsetBytes(),
+                  member.pendingReads()));
+    }
+    return new ArrayDetail(
+        status(),
+        versionOf(superblock),
+        MdSuperblock.unpackTime(superblock.ctime()),
+        MdSuperblock.unpackTime(superblock.utime()),
+        health.updates().events(),
+        health.hasBitmap() ? health.bitmap().superblock().eventsCleared() : 0,
+        list);
+  }
+
+  /** Where the superblock lies tells the minor version: at the start, 4 KiB in, or at the end. */
+  private static String versionOf(MdSuperblock superblock) {
+    if (superblock.superOffset() == 0) {
+      return "1.1";
+    }
+    return superblock.superOffset() == 8 ? "1.2" : "1.0";
+  }
+
+  ArrayCounters counters() {
+    return new ArrayCounters(
+        health.bitmap().commits().pagesWritten(),
+        health.bitmap().commits().commits(),
+        resync.copiedBytes(),
+        health.updates().updates(),
+        health.memberFailures());
+  }
+}

@@ -1,0 +1,216 @@
+package io.nbdmirror.raid.assembly;
+
+import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.raid.member.Member;
+import io.nbdmirror.raid.member.MemberState;
+import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.superblock.MdSuperblock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeMap;
+
+/**
+ * Decides from the superblocks alone who is in the array (I10, md.md 1.4): roles are taken from the
+ * freshest one; a member one event behind it is accepted, an older one, one that the freshest calls
+ * out, or one that was being rebuilt is left out.
+ */
+final class Roster {
+  /** A device and the superblock read from it. */
+  record Candidate(BlockDevice device, MdSuperblock superblock) {
+    int devNumber() {
+      return superblock.devNumber();
+    }
+
+    int roleOf(Candidate other) {
+      return superblock.role(other.devNumber());
+    }
+
+    boolean countsItselfIn() {
+      return roleOf(this) < MdSuperblock.ROLE_SLOT_LIMIT;
+    }
+  }
+
+  private final List<Candidate> candidates;
+  private final MdSuperblock freshest;
+  private final TreeMap<Integer, Candidate> bySlot = new TreeMap<>();
+  private final List<String> leftOut = new ArrayList<>();
+
+  private Roster(List<Candidate> candidates, MdSuperblock freshest, List<String> leftOut) {
+    this.candidates = candidates;
+    this.freshest = freshest;
+    this.leftOut.addAll(leftOut);
+  }
+
+  /**
+   * Decides.
+   *
+   * @param candidates those whose superblocks are good
+   * @param leftOut sentences about devices that are left out already
+   * @throws AssemblyException when these can't make an array
+   */
+  static Roster decide(List<Candidate> candidates, List<String> leftOut, boolean allowDegraded)
+      throws AssemblyException {
+    if (candidates.isEmpty()) {
+      throw new AssemblyException(
+          leftOut.isEmpty() ? "no member was given" : String.join("; ", leftOut));
+    }
+    checkSameArray(candidates);
+    checkNoSplit(candidates);
+    Roster roster = new Roster(candidates, freshestOf(candidates).superblock(), leftOut);
+    for (Candidate candidate : candidates) {
+      roster.place(candidate);
+    }
+    roster.checkComplete(allowDegraded);
+    return roster;
+  }
+
+  private static void checkSameArray(List<Candidate> candidates) throws AssemblyException {
+    for (int i = 0; i < candidates.size(); i++) {
+      Candidate one = candidates.get(i);
+      for (Candidate other : candidates.subList(i + 1, candidates.size())) {
+        MdSuperblock a = one.superblock();
+        MdSuperblock b = other.superblock();
+        if (!a.setUuid().equals(b.setUuid())) {
+          throw new AssemblyException(
+              "%s belongs to array %s (%s) and %s to array %s (%s): give the members of one array"
+                  .formatted(
+                      one.device().path(),
+                      a.setName(),
+                      a.setUuid(),
+                      other.device().path(),
+                      b.setName(),
+                      b.setUuid()));
+        }
+        if (a.deviceUuid().equals(b.deviceUuid()) || a.devNumber() == b.devNumber()) {
+          throw new AssemblyException(
+              "%s and %s are the same member of array %s: one is a copy of the other or given twice"
+                  .formatted(one.device().path(), other.device().path(), a.setName()));
+        }
+      }
+    }
+  }
+
+  /** Two that each call the other out were both written to alone: nobody can tell who is right. */
+  private static void checkNoSplit(List<Candidate> candidates) throws AssemblyException {
+    for (Candidate one : candidates) {
+      for (Candidate other : candidates) {
+        if (!one.equals(other)
+            && one.countsItselfIn()
+            && other.countsItselfIn()
+            && one.roleOf(other) >= MdSuperblock.ROLE_SLOT_LIMIT
+            && other.roleOf(one) >= MdSuperblock.ROLE_SLOT_LIMIT) {
+          throw new AssemblyException(
+              ("array %s is split: %s and %s were each written to without the other; keep one, and"
+                      + " clear the other with: nbdmirror zero-superblock MEMBER")
+                  .formatted(
+                      one.superblock().setName(), one.device().path(), other.device().path()));
+        }
+      }
+    }
+  }
+
+  private static Candidate freshestOf(List<Candidate> candidates) throws AssemblyException {
+    Candidate freshest = null;
+    for (Candidate candidate : candidates) {
+      if (candidate.countsItselfIn()
+          && (freshest == null
+              || Long.compareUnsigned(
+                      candidate.superblock().events(), freshest.superblock().events())
+                  > 0)) {
+        freshest = candidate;
+      }
+    }
+    if (freshest == null) {
+      throw new AssemblyException(
+          "array %s has only spares among the members given: name those that hold its data"
+              .formatted(candidates.getFirst().superblock().setName()));
+    }
+    return freshest;
+  }
+
+  private void place(Candidate candidate) throws AssemblyException {
+    String path = candidate.device().path();
+    MdSuperblock superblock = candidate.superblock();
+    int role = freshest.role(candidate.devNumber());
+    if (role >= MdSuperblock.ROLE_SLOT_LIMIT) {
+      leftOut.add(
+          "%s is left out: the freshest superblock counts it as %s"
+              .formatted(path, role == MdSuperblock.ROLE_FAULTY ? "faulty" : "spare"));
+    } else if (superblock.events() + 1 < freshest.events()) {
+      leftOut.add(
+          "%s is left out: it is stale, its event count %d is behind %d"
+              .formatted(path, superblock.events(), freshest.events()));
+    } else if (superblock.hasFeature(MdSuperblock.FEATURE_RECOVERY_OFFSET)) {
+      leftOut.add("%s is left out: it was being rebuilt and lacks data".formatted(path));
+    } else if (role >= freshest.raidDisks()) {
+      throw new AssemblyException(
+          "%s holds slot %d of an array of %d members: its superblock makes no sense"
+              .formatted(path, role, freshest.raidDisks()));
+    } else if (bySlot.putIfAbsent(role, candidate) != null) {
+      throw new AssemblyException(
+          "%s and %s both hold slot %d of array %s"
+              .formatted(path, bySlot.get(role).device().path(), role, freshest.setName()));
+    }
+  }
+
+  private void checkComplete(boolean allowDegraded) throws AssemblyException {
+    if (bySlot.isEmpty()) {
+      throw new AssemblyException(
+          "array %s has no member in sync among those given: %s"
+              .formatted(freshest.setName(), String.join("; ", leftOut)));
+    }
+    if (isAbsenceNew() && !allowDegraded) {
+      throw new AssemblyException(
+          "array %s lacks %d of %d members%s: give the rest too, or start without with --degraded"
+              .formatted(
+                  freshest.setName(),
+                  freshest.raidDisks() - bySlot.size(),
+                  freshest.raidDisks(),
+                  leftOut.isEmpty() ? "" : " (" + String.join("; ", leftOut) + ")"));
+    }
+  }
+
+  /** Whether a slot is empty here that the superblocks count as taken (I3). */
+  boolean isAbsenceNew() {
+    for (int number = 0; number < freshest.maxDev(); number++) {
+      int role = freshest.role(number);
+      if (role < MdSuperblock.ROLE_SLOT_LIMIT) {
+        Candidate holder = bySlot.get(role);
+        if (holder == null || holder.devNumber() != number) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  MdSuperblock freshest() {
+    return freshest;
+  }
+
+  /** One sentence for each device that was given and has no part in the array. */
+  List<String> leftOut() {
+    return List.copyOf(leftOut);
+  }
+
+  /** Devices that were given and have no part in the array. */
+  List<BlockDevice> unused() {
+    List<BlockDevice> unused = new ArrayList<>();
+    for (Candidate candidate : candidates) {
+      if (!bySlot.containsValue(candidate)) {
+        unused.add(candidate.device());
+      }
+    }
+    return unused;
+  }
+
+  /** Those who have a part in it, all in sync; each keeps a copy of its superblock. */
+  Members members() {
+    List<Member> members = new ArrayList<>();
+    bySlot.forEach((slot, candidate) ->
+        members.add(
+            new Member(
+                candidate.device(), candidate.superblock().copy(), slot, MemberState.IN_SYNC)));
+    return new Members(members, freshest.raidDisks());
+  }
+}

@@ -1,0 +1,243 @@
+package io.nbdmirror.raid.event;
+
+import io.nbdmirror.bitmap.BitmapOwner;
+import io.nbdmirror.bitmap.WriteIntentBitmap;
+import io.nbdmirror.bitmap.pages.BitmapPages;
+import io.nbdmirror.bitmap.storage.BitmapStorage;
+import io.nbdmirror.bitmap.storage.InternalStorage;
+import io.nbdmirror.bitmap.storage.NoStorage;
+import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.io.Completion;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
+import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.raid.member.Member;
+import io.nbdmirror.raid.member.MemberState;
+import io.nbdmirror.raid.member.Members;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a failure means. Every error of a member, of its superblock or of its bitmap copy ends here,
+ * and nowhere else is it decided whether the member is out (I3, I5), the error goes to the client,
+ * the bitmap is kicked (I6) or the array is broken (I7). Used on the array's loop.
+ */
+public final class ArrayHealth implements BitmapOwner {
+  private static final Logger log = LoggerFactory.getLogger(ArrayHealth.class);
+
+  private final String name;
+  private final Members members;
+  private final boolean readOnly;
+  private final @Nullable InternalStorage storage;
+  private final WriteIntentBitmap bitmap;
+  private final SuperblockUpdates updates;
+  private Runnable memberFailedListener = () -> {};
+  private @Nullable DeviceException broken;
+  private long memberFailures;
+
+  /**
+   * The array as assembly found it.
+   *
+   * @param name for the log
+   * @param pages the bitmap, loaded
+   * @param copies where its copies are; null for an array without a bitmap
+   * @param needed whether set bits stand for chunks that must be copied
+   * @param events the event count of the freshest member
+   */
+  public ArrayHealth(
+      String name,
+      Members members,
+      BitmapPages pages,
+      @Nullable List<InternalStorage.Copy> copies,
+      boolean needed,
+      long events,
+      boolean readOnly,
+      Scheduler scheduler) {
+    this.name = name;
+    this.members = members;
+    this.readOnly = readOnly;
+    storage =
+        copies == null ? null : new InternalStorage(pages.geometry(), copies, this::copyFailed);
+    BitmapStorage pageStorage = storage == null ? new NoStorage() : storage;
+    bitmap = new WriteIntentBitmap(pages, pageStorage, this, scheduler, needed);
+    updates =
+        new SuperblockUpdates(
+            members, bitmap, storage != null, events, scheduler, this::superblockFailed);
+  }
+
+  public WriteIntentBitmap bitmap() {
+    return bitmap;
+  }
+
+  public SuperblockUpdates updates() {
+    return updates;
+  }
+
+  /** Whether the array keeps its bitmap on a medium; also true after it was kicked. */
+  public boolean hasBitmap() {
+    return storage != null;
+  }
+
+  /** {@code listener} runs each time a member has failed. */
+  public void onMemberFailed(Runnable listener) {
+    memberFailedListener = listener;
+  }
+
+  /** Members that failed since assembly. */
+  public long memberFailures() {
+    return memberFailures;
+  }
+
+  /** Why nothing is written any more; null while the array works. */
+  public @Nullable DeviceException broken() {
+    return broken;
+  }
+
+  /** A write of data to {@code member} failed. The last in-sync member stays. */
+  public void writeFailed(Member member, DeviceException failure) {
+    member.countWriteError();
+    fail(member, failure);
+  }
+
+  /**
+   * A read from {@code member} failed.
+   *
+   * @return whether another member is to be asked instead
+   */
+  public boolean readFailed(Member member, DeviceException failure) {
+    member.countReadError();
+    return fail(member, failure);
+  }
+
+  @Override
+  public boolean mayClear() {
+    return broken == null && !readOnly && !members.isDegraded();
+  }
+
+  @Override
+  public long events() {
+    return updates.events();
+  }
+
+  /** {@inheritDoc} A member whose flush fails is out; on the last the array is broken (I5, I7). */
+  @Override
+  public void flushMembers(Completion done) {
+    new FlushAll(done).start();
+  }
+
+  @Override
+  public void bitmapFailed(DeviceException failure) {
+    log.error(
+        "array {}: the write-intent bitmap cannot be written and is not used any more;"
+            + " a crash from now on means a full resync: {}",
+        name,
+        failure.getMessage());
+    updates.recordFailure();
+  }
+
+  private void copyFailed(BlockDevice device, DeviceException failure) {
+    for (Member member : members.all()) {
+      if (member.device().equals(device) && member.isWritable()) {
+        member.countWriteError();
+        if (!fail(member, failure) && bitmap.commits().failure() == null) {
+          bitmap.commits().kick(failure);
+          bitmapFailed(failure);
+        }
+      }
+    }
+  }
+
+  private void superblockFailed(Member member, DeviceException failure) {
+    if (!fail(member, failure)) {
+      breakArray(failure);
+    }
+  }
+
+  /** Whether {@code member} is out now; the last in-sync member never is (I7). */
+  private boolean fail(Member member, DeviceException failure) {
+    if (!member.isWritable()) {
+      return true;
+    }
+    if (members.isLastInSync(member)) {
+      log.error("array {}: {} (the only member in sync, so it stays)", name, failure.getMessage());
+      return false;
+    }
+    member.setState(MemberState.FAULTY);
+    memberFailures++;
+    log.error(
+        "array {}: member {} failed and is left out, {} of {} members in sync: {}",
+        name,
+        member.path(),
+        members.inSync(),
+        members.slots(),
+        failure.getMessage());
+    // Its cache is not to be trusted: whatever may still have been in it must be copied (I5).
+    bitmap.markAllNeeded();
+    if (storage != null) {
+      storage.drop(member.device());
+    }
+    updates.recordFailure();
+    memberFailedListener.run();
+    return true;
+  }
+
+  private void breakArray(DeviceException failure) {
+    if (broken == null) {
+      broken =
+          new DeviceException(
+              Errno.EIO,
+              "array %s is broken and takes no write until it is assembled again: %s"
+                  .formatted(name, failure.getMessage()));
+      log.error("{}", broken.getMessage());
+    }
+  }
+
+  /** One flush of every member that gets writes. */
+  private final class FlushAll {
+    private final Completion done;
+    private int pending = 1;
+    private int flushed;
+    private @Nullable DeviceException failure;
+
+    FlushAll(Completion done) {
+      this.done = done;
+    }
+
+    void start() {
+      for (Member member : members.all()) {
+        if (member.isWritable()) {
+          pending++;
+          member.flush(memberFailure -> memberFlushed(member, memberFailure));
+        }
+      }
+      oneDone();
+    }
+
+    private void memberFlushed(Member member, @Nullable DeviceException memberFailure) {
+      if (memberFailure == null) {
+        if (member.isInSync()) {
+          flushed++;
+        }
+      } else {
+        failure = memberFailure;
+        member.countWriteError();
+        if (!fail(member, memberFailure)) {
+          breakArray(memberFailure);
+        }
+      }
+      oneDone();
+    }
+
+    private void oneDone() {
+      if (--pending == 0) {
+        if (broken != null) {
+          done.completed(broken);
+        } else {
+          done.completed(flushed > 0 ? null : failure);
+        }
+      }
+    }
+  }
+}

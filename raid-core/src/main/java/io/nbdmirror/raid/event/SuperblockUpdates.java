@@ -1,0 +1,208 @@
+package io.nbdmirror.raid.event;
+
+import io.nbdmirror.bitmap.WriteIntentBitmap;
+import io.nbdmirror.bitmap.pages.BitmapPages;
+import io.nbdmirror.io.Completion;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.raid.member.Member;
+import io.nbdmirror.raid.member.Members;
+import java.util.ArrayDeque;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Brings all superblocks up to date, one update at a time (md.c, {@code md_update_sb}): the event
+ * count goes up, the bitmap's superblock is made durable with it, then every member's. What is
+ * asked for meanwhile goes into the next update.
+ *
+ * <p>Writes pass only while this is {@linkplain #isSettled() settled}: so a failure is recorded on
+ * every survivor before the next write is accepted or acknowledged (I3), and a kicked bitmap is out
+ * of trust before data follows (I6). Used on the array's loop.
+ */
+public final class SuperblockUpdates {
+  /** Somebody who waits until nothing is left to be recorded. */
+  @FunctionalInterface
+  public interface Waiter {
+    void settled();
+  }
+
+  /** Told that a member's superblock could not be written. */
+  @FunctionalInterface
+  interface FailureListener {
+    void superblockFailed(Member member, DeviceException failure);
+  }
+
+  /**
+   * By how much a failure moves the event count: a member one event behind is taken for one that
+   * missed only the last superblock, so one is not enough (I3).
+   */
+  private static final int FAILURE_STEP = 2;
+
+  private final Members members;
+  private final SuperblockWriter writer;
+  private final Scheduler scheduler;
+  private final WriteIntentBitmap bitmap;
+  private final boolean bitmapStored;
+  private final FailureListener failures;
+  private ArrayDeque<Waiter> waiters = new ArrayDeque<>();
+  private ArrayDeque<Waiter> woken = new ArrayDeque<>();
+
+  private long events;
+  private boolean active;
+  private boolean wantActive;
+  private int step;
+  private boolean requested;
+  private boolean running;
+  private long runningEvents;
+  private int pending;
+  private long updates;
+
+  /**
+   * Takes over from assembly.
+   *
+   * @param bitmapStored whether the bitmap has a superblock on a medium
+   * @param events the count on the freshest member
+   */
+  SuperblockUpdates(
+      Members members,
+      WriteIntentBitmap bitmap,
+      boolean bitmapStored,
+      long events,
+      Scheduler scheduler,
+      FailureListener failures) {
+    this.members = members;
+    this.bitmap = bitmap;
+    this.bitmapStored = bitmapStored;
+    this.events = events;
+    this.scheduler = scheduler;
+    this.failures = failures;
+    writer = new SuperblockWriter(members);
+  }
+
+  /** The event count that every member has. */
+  public long events() {
+    return events;
+  }
+
+  /** Updates that were run. */
+  public long updates() {
+    return updates;
+  }
+
+  /** Whether nothing waits to be recorded. */
+  public boolean isSettled() {
+    return !running && !requested;
+  }
+
+  /** Whether every superblock durably says that the array is written to. */
+  public boolean isActive() {
+    return active;
+  }
+
+  /** Called once, when this is settled; at once if it is. */
+  public void whenSettled(Waiter waiter) {
+    if (isSettled()) {
+      waiter.settled();
+    } else {
+      waiters.add(waiter);
+    }
+  }
+
+  /** Before the first write after a clean period (a write's life, step 2). */
+  public void markActive() {
+    if (!active || !wantActive) {
+      wantActive = true;
+      request(1);
+    }
+  }
+
+  /** Only when nothing is in flight and everything acknowledged is durable (I8). */
+  public void markClean() {
+    assert isSettled() : "clean is asked for while something waits to be recorded (I8)";
+    active = false;
+    wantActive = false;
+    request(1);
+  }
+
+  /** A member failed or is absent, or the bitmap was kicked. */
+  public void recordFailure() {
+    request(FAILURE_STEP);
+  }
+
+  private void request(int eventsStep) {
+    step = Math.max(step, eventsStep);
+    if (!requested) {
+      requested = true;
+      if (!running) {
+        running = true;
+        // Not at once: the caller may be in the middle of telling several failures.
+        scheduler.execute(this::start);
+      }
+    }
+  }
+
+  private void start() {
+    requested = false;
+    runningEvents = events + step;
+    step = 0;
+    updates++;
+    boolean trusted = bitmapStored && bitmap.commits().failure() == null;
+    if (trusted) {
+      bitmap.superblock().setEvents(runningEvents);
+      bitmap.pages().mark(0, BitmapPages.NEEDWRITE);
+      bitmap.commits().commit((Completion) ignored -> writeMembers());
+    } else {
+      writeMembers();
+    }
+  }
+
+  private void writeMembers() {
+    boolean nowActive = wantActive;
+    // One more than there are members, so that inline completions do not end the update early.
+    pending = 1;
+    for (Member member : members.all()) {
+      if (member.isWritable()) {
+        pending++;
+        writer.write(
+            member,
+            runningEvents,
+            !nowActive,
+            scheduler.wallClockMicros(),
+            failure -> memberWritten(member, failure, nowActive));
+      }
+    }
+    oneDone(nowActive);
+  }
+
+  private void memberWritten(Member member, @Nullable DeviceException failure, boolean nowActive) {
+    if (failure != null) {
+      member.countWriteError();
+      failures.superblockFailed(member, failure);
+    }
+    oneDone(nowActive);
+  }
+
+  private void oneDone(boolean nowActive) {
+    if (--pending > 0) {
+      return;
+    }
+    events = runningEvents;
+    active = nowActive && wantActive;
+    if (requested) {
+      start();
+      return;
+    }
+    running = false;
+    ArrayDeque<Waiter> now = waiters;
+    waiters = woken;
+    woken = now;
+    for (Waiter waiter = now.poll(); waiter != null; waiter = now.poll()) {
+      // One of those before may have found a new failure: the rest wait for it too.
+      if (isSettled()) {
+        waiter.settled();
+      } else {
+        waiters.add(waiter);
+      }
+    }
+  }
+}

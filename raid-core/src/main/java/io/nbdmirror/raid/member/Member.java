@@ -1,0 +1,172 @@
+package io.nbdmirror.raid.member;
+
+import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.io.Completion;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
+import io.nbdmirror.io.ExtentsCompletion;
+import io.nbdmirror.raid.superblock.MdSuperblock;
+import io.netty.buffer.ByteBuf;
+import java.util.ArrayDeque;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One member of a running array. Offsets are bytes of the array: the member's data offset is added
+ * here and nowhere else. Used on the array's loop.
+ */
+public final class Member {
+  private final BlockDevice device;
+  private final MdSuperblock superblock;
+  private final int slot;
+  private final long dataOffsetBytes;
+  private MemberState state;
+  private long readErrors;
+  private long writeErrors;
+  private int pendingReads;
+
+  private ArrayDeque<Completion> nextFlush = new ArrayDeque<>();
+  private ArrayDeque<Completion> runningFlush = new ArrayDeque<>();
+  private boolean flushing;
+
+  /**
+   * A member as assembly found it.
+   *
+   * @param superblock its own, kept up to date from now on
+   * @param slot 0 and up
+   */
+  public Member(BlockDevice device, MdSuperblock superblock, int slot, MemberState state) {
+    this.device = device;
+    this.superblock = superblock;
+    this.slot = slot;
+    this.state = state;
+    dataOffsetBytes = superblock.dataOffset() * MdSuperblock.SECTOR_BYTES;
+  }
+
+  public BlockDevice device() {
+    return device;
+  }
+
+  public String path() {
+    return device.path();
+  }
+
+  /** The superblock as it is, or is about to be, on the medium. */
+  public MdSuperblock superblock() {
+    return superblock;
+  }
+
+  public int slot() {
+    return slot;
+  }
+
+  public MemberState state() {
+    return state;
+  }
+
+  public void setState(MemberState state) {
+    this.state = state;
+  }
+
+  public boolean isInSync() {
+    return state == MemberState.IN_SYNC;
+  }
+
+  /** Whether writes go to it. */
+  public boolean isWritable() {
+    return state != MemberState.FAULTY;
+  }
+
+  public boolean isWriteMostly() {
+    return (superblock.devflags() & MdSuperblock.DEVFLAG_WRITE_MOSTLY) != 0;
+  }
+
+  public long dataOffsetBytes() {
+    return dataOffsetBytes;
+  }
+
+  public long readErrors() {
+    return readErrors;
+  }
+
+  public long writeErrors() {
+    return writeErrors;
+  }
+
+  public void countReadError() {
+    readErrors++;
+  }
+
+  public void countWriteError() {
+    writeErrors++;
+  }
+
+  /** Reads of clients in flight, for choosing the least loaded member. */
+  public int pendingReads() {
+    return pendingReads;
+  }
+
+  public void readStarted() {
+    pendingReads++;
+  }
+
+  public void readEnded() {
+    pendingReads--;
+  }
+
+  public void read(long offset, ByteBuf target, int index, int length, Completion done) {
+    device.read(dataOffsetBytes + offset, target, index, length, done);
+  }
+
+  public void write(
+      long offset, ByteBuf source, int index, int length, boolean fua, Completion done) {
+    device.write(dataOffsetBytes + offset, source, index, length, fua, done);
+  }
+
+  public void writeZeroes(
+      long offset, long length, boolean mayDiscard, boolean fua, Completion done) {
+    device.writeZeroes(dataOffsetBytes + offset, length, mayDiscard, fua, done);
+  }
+
+  public void discard(long offset, long length, boolean fua, Completion done) {
+    device.discard(dataOffsetBytes + offset, length, fua, done);
+  }
+
+  /** The extents' offsets are bytes of the device: {@link #dataOffsetBytes()} is in them. */
+  public void extents(long offset, long length, ExtentsCompletion done) {
+    device.extents(dataOffsetBytes + offset, length, done);
+  }
+
+  /**
+   * Flushes the device. One flush is in flight at a time: who asks meanwhile shares the next one,
+   * which covers all that was completed before it began, and its error (I5).
+   */
+  public void flush(Completion done) {
+    nextFlush.add(done);
+    if (!flushing) {
+      startFlush();
+    }
+  }
+
+  private void startFlush() {
+    flushing = true;
+    ArrayDeque<Completion> waiting = nextFlush;
+    nextFlush = runningFlush;
+    runningFlush = waiting;
+    if (state == MemberState.FAULTY) {
+      flushed(new DeviceException(Errno.EIO, path() + " has failed and is not flushed any more"));
+    } else {
+      device.flush(this::flushed);
+    }
+  }
+
+  private void flushed(@Nullable DeviceException failure) {
+    // Those who ask from within these completions queue up behind: flushing is still true.
+    for (Completion done = runningFlush.poll(); done != null; done = runningFlush.poll()) {
+      done.completed(failure);
+    }
+    flushing = false;
+    if (!nextFlush.isEmpty()) {
+      startFlush();
+    }
+  }
+}

@@ -1,0 +1,18 @@
+package io.nbdmirror.raid.member;
+
+/**
+ * What a member is to the array.
+ *
+ * <pre>
+ *   REBUILDING ──► IN_SYNC ──► FAULTY
+ *        └───────────────────────▲
+ * </pre>
+ */
+public enum MemberState {
+  /** Has all data (where the array is not waiting for resync). */
+  IN_SYNC,
+  /** Gets every write, lacks older data; never read. */
+  REBUILDING,
+  /** Failed: gets nothing, is asked nothing. */
+  FAULTY
+}

@@ -1,0 +1,284 @@
+package io.nbdmirror.raid.write;
+
+import io.nbdmirror.bitmap.BitmapWrite;
+import io.nbdmirror.io.Completion;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
+import io.nbdmirror.raid.event.SuperblockUpdates;
+import io.nbdmirror.raid.member.Member;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request that changes data, on its way (DESIGN: a write's life, steps 2 to 7).
+ *
+ * <pre>
+ *   ORDER ──► EDGES ──► ACTIVE ──► BITMAP ──► RECORDED ──► MEMBERS ──► REPLY
+ *   earlier   blocks    array      bits       failures     all have    failures
+ *   overlaps  only      active     durable    recorded     answered    recorded
+ *   done      partly    (I8)       (I1)       (I3, I6)                 (I3)
+ *   (I11)     covered
+ * </pre>
+ *
+ * Blocks that the request covers only in part are read first and written whole, so that all members
+ * get the same bytes. Reused; used on the array's loop.
+ */
+final class WriteRequest extends OrderedRange implements BitmapWrite, SuperblockUpdates.Waiter {
+  private enum Step {
+    ORDER,
+    EDGES,
+    ACTIVE,
+    BITMAP,
+    RECORDED,
+    MEMBERS,
+    REPLY
+  }
+
+  private enum Kind {
+    DATA,
+    ZEROES,
+    DISCARD
+  }
+
+  private final WritePath path;
+  private final MemberWrite[] memberWrites;
+  private final EdgeBlocks edges;
+
+  private Step step = Step.ORDER;
+  private Kind kind = Kind.DATA;
+  private long offset;
+  private long length;
+  private ByteBuf source = Unpooled.EMPTY_BUFFER;
+  private int sourceIndex;
+  private boolean mayDiscard;
+  private boolean fua;
+  private @Nullable Completion done;
+  private @Nullable DeviceException failure;
+  private boolean bitsSet;
+  private int pending;
+
+  WriteRequest(WritePath path) {
+    this.path = path;
+    memberWrites = new MemberWrite[path.members.all().size()];
+    for (int i = 0; i < memberWrites.length; i++) {
+      memberWrites[i] = new MemberWrite(path.members.all().get(i));
+    }
+    edges = new EdgeBlocks(path.reads, path.blockBytes, this::edgesRead);
+  }
+
+  void startData(
+      long at, ByteBuf bytes, int index, int byteCount, boolean synchronous, Completion whenDone) {
+    source = bytes;
+    sourceIndex = index;
+    start(Kind.DATA, at, byteCount, synchronous, whenDone);
+  }
+
+  void startZeroes(
+      long at, long byteCount, boolean discard, boolean synchronous, Completion whenDone) {
+    mayDiscard = discard;
+    start(Kind.ZEROES, at, byteCount, synchronous, whenDone);
+  }
+
+  void startDiscard(long at, long byteCount, boolean synchronous, Completion whenDone) {
+    start(Kind.DISCARD, at, byteCount, synchronous, whenDone);
+  }
+
+  private void start(Kind what, long at, long byteCount, boolean synchronous, Completion whenDone) {
+    kind = what;
+    offset = at;
+    length = byteCount;
+    fua = synchronous;
+    done = whenDone;
+    failure = null;
+    bitsSet = false;
+    step = Step.ORDER;
+    int block = path.blockBytes;
+    setRange(at / block * block, (at + byteCount + block - 1) / block * block);
+    if (path.order.acquire(this)) {
+      granted();
+    }
+  }
+
+  @Override
+  protected void granted() {
+    assert step == Step.ORDER : "granted in step " + step;
+    step = Step.EDGES;
+    if (edges.isNeeded(startBytes(), endBytes(), offset, length)) {
+      edges.read();
+    } else {
+      goOn();
+    }
+  }
+
+  private void edgesRead(@Nullable DeviceException readFailure) {
+    if (readFailure != null) {
+      fail(readFailure);
+      return;
+    }
+    if (kind == Kind.DATA) {
+      edges.overlay(source, sourceIndex);
+    } else {
+      edges.overlayZeroes();
+    }
+    goOn();
+  }
+
+  @Override
+  public void settled() {
+    goOn();
+  }
+
+  @Override
+  public void bitsDurable() {
+    assert step == Step.BITMAP : "bits durable in step " + step;
+    step = Step.RECORDED;
+    goOn();
+  }
+
+  /** Takes the request as far as it gets without waiting. */
+  private void goOn() {
+    if (step == Step.EDGES) {
+      step = Step.ACTIVE;
+    }
+    // Also of a write that members took: it must not be acknowledged while a failure cannot be
+    // recorded (I3, I7).
+    if (path.health.broken() != null) {
+      fail(path.health.broken());
+      return;
+    }
+    if (step == Step.ACTIVE) {
+      if (!path.updates.isActive() || !path.updates.isSettled()) {
+        path.updates.markActive();
+        path.updates.whenSettled(this);
+        return;
+      }
+      step = Step.BITMAP;
+      bitsSet = true;
+      if (!path.bitmap.startWrite(this)) {
+        return;
+      }
+      step = Step.RECORDED;
+    }
+    if (!path.updates.isSettled()) {
+      path.updates.whenSettled(this);
+    } else if (step == Step.RECORDED) {
+      issue();
+    } else {
+      assert step == Step.REPLY : "nothing to do in step " + step;
+      end();
+    }
+  }
+
+  private void issue() {
+    assert path.updates.isActive() : "data is forwarded while a superblock may say clean (I8)";
+    step = Step.MEMBERS;
+    // One more than there are member writes, so that inline completions do not end it early.
+    pending = 1;
+    for (MemberWrite write : memberWrites) {
+      write.issue();
+    }
+    memberDone();
+  }
+
+  private void memberDone() {
+    if (--pending == 0) {
+      step = Step.REPLY;
+      goOn();
+    }
+  }
+
+  private void end() {
+    boolean written = false;
+    for (MemberWrite write : memberWrites) {
+      written |= write.succeeded();
+    }
+    if (!written && failure == null) {
+      for (MemberWrite write : memberWrites) {
+        failure = write.failure == null ? failure : write.failure;
+      }
+      if (failure == null) {
+        failure = new DeviceException(Errno.EIO, "no member in sync took the write");
+      }
+    }
+    finish(written && !path.members.isDegraded());
+  }
+
+  private void fail(@Nullable DeviceException why) {
+    failure = why;
+    finish(false);
+  }
+
+  private void finish(boolean complete) {
+    if (bitsSet) {
+      path.bitmap.endWrite(this, complete);
+    }
+    edges.release();
+    Completion whenDone = done;
+    DeviceException why = failure;
+    done = null;
+    source = Unpooled.EMPTY_BUFFER;
+    path.order.release(this);
+    path.ended(this);
+    assert whenDone != null : "a write is answered twice";
+    whenDone.completed(why);
+  }
+
+  /** The part of this request that goes to one member. */
+  private final class MemberWrite implements Completion {
+    private final Member member;
+    private boolean issued;
+    private @Nullable DeviceException failure;
+
+    MemberWrite(Member member) {
+      this.member = member;
+    }
+
+    boolean succeeded() {
+      return issued && failure == null && member.isInSync();
+    }
+
+    void issue() {
+      failure = null;
+      issued = member.isWritable();
+      if (!issued) {
+        return;
+      }
+      long from = startBytes();
+      long to = endBytes();
+      if (edges.hasHead()) {
+        pending++;
+        member.write(from, edges.head(), 0, path.blockBytes, fua, this);
+        from += path.blockBytes;
+      }
+      if (edges.hasTail()) {
+        pending++;
+        to -= path.blockBytes;
+        member.write(to, edges.tail(), 0, path.blockBytes, fua, this);
+      }
+      if (from < to) {
+        pending++;
+        issueMiddle(from, to);
+      }
+    }
+
+    private void issueMiddle(long from, long to) {
+      switch (kind) {
+        case DATA ->
+            member.write(
+                from, source, sourceIndex + (int) (from - offset), (int) (to - from), fua, this);
+        case ZEROES -> member.writeZeroes(from, to - from, mayDiscard, fua, this);
+        case DISCARD -> member.discard(from, to - from, fua, this);
+      }
+    }
+
+    @Override
+    public void completed(@Nullable DeviceException memberFailure) {
+      if (memberFailure != null) {
+        failure = memberFailure;
+        path.health.writeFailed(member, memberFailure);
+      }
+      memberDone();
+    }
+  }
+}

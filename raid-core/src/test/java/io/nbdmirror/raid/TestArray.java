@@ -1,0 +1,152 @@
+package io.nbdmirror.raid;
+
+import io.nbdmirror.bitmap.format.BitmapGeometry;
+import io.nbdmirror.bitmap.format.BitmapSuperblock;
+import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.io.simulation.Latency;
+import io.nbdmirror.io.simulation.SimulatedDevice;
+import io.nbdmirror.io.simulation.SimulatedDisk;
+import io.nbdmirror.io.simulation.SimulatedScheduler;
+import io.nbdmirror.raid.assembly.AssemblyException;
+import io.nbdmirror.raid.assembly.TestAssembly;
+import io.nbdmirror.raid.superblock.MdSuperblock;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * Simulated members laid out as md would, assembled and started: what every engine test begins
+ * with. The layout is written here by hand, so that these tests do not stand on the code that
+ * creates arrays.
+ */
+public final class TestArray {
+  public static final long DATA_OFFSET_BYTES = 1 << 20;
+  public static final long BITMAP_OFFSET_BYTES = 8192;
+  public static final UUID ARRAY = new UUID(0x1122334455667788L, 0x99aabbccddeeff00L);
+
+  public final SimulatedScheduler scheduler;
+  public final List<SimulatedDevice> devices = new ArrayList<>();
+  public final long sizeBytes;
+  public final int chunkBytes;
+
+  /** Clean members with an all-clear internal bitmap, the data all zeroes. */
+  public TestArray(long seed, int members, long sizeBytes, int chunkBytes) {
+    this(seed, members, sizeBytes, chunkBytes, Latency.MIXED);
+  }
+
+  public TestArray(long seed, int members, long sizeBytes, int chunkBytes, Latency latency) {
+    this.scheduler = new SimulatedScheduler(seed);
+    this.sizeBytes = sizeBytes;
+    this.chunkBytes = chunkBytes;
+    for (int slot = 0; slot < members; slot++) {
+      SimulatedDisk disk =
+          SimulatedDisk.of("member" + slot, DATA_OFFSET_BYTES + sizeBytes).withLatency(latency);
+      SimulatedDevice device = new SimulatedDevice(disk, scheduler, seed * 31 + slot);
+      format(device, slot, members);
+      devices.add(device);
+    }
+  }
+
+  /** The same array in a later life: what a restart finds. */
+  public TestArray(TestArray earlier, SimulatedScheduler scheduler, List<SimulatedDevice> devices) {
+    this.scheduler = scheduler;
+    sizeBytes = earlier.sizeBytes;
+    chunkBytes = earlier.chunkBytes;
+    this.devices.addAll(devices);
+  }
+
+  private void format(SimulatedDevice device, int slot, int members) {
+    BitmapGeometry geometry = new BitmapGeometry(sizeBytes, chunkBytes);
+    BitmapSuperblock bitmap = BitmapSuperblock.blank();
+    bitmap.setMagic(BitmapSuperblock.MAGIC);
+    bitmap.setVersion(BitmapSuperblock.VERSION_LITTLE_ENDIAN);
+    bitmap.setUuid(ARRAY);
+    bitmap.setEvents(10);
+    bitmap.setEventsCleared(10);
+    bitmap.setSyncSize(sizeBytes / 512);
+    bitmap.setChunksize(chunkBytes);
+    bitmap.setDaemonSleep(5);
+    ByteBuffer bits = ByteBuffer.allocateDirect(geometry.pages() * BitmapGeometry.PAGE_BYTES);
+    bitmap.copyTo(bits, 0);
+    put(device, BITMAP_OFFSET_BYTES, bits);
+    putSuperblock(device, newSuperblock(slot, members));
+  }
+
+  private MdSuperblock newSuperblock(int slot, int members) {
+    MdSuperblock superblock = MdSuperblock.blank();
+    superblock.setMagic(MdSuperblock.MAGIC);
+    superblock.setMajorVersion(1);
+    superblock.setFeatureMap(MdSuperblock.FEATURE_BITMAP_OFFSET);
+    superblock.setSetUuid(ARRAY);
+    superblock.setSetName("test");
+    superblock.setLevel(1);
+    superblock.setSize(sizeBytes / 512);
+    superblock.setRaidDisks(members);
+    superblock.setBitmapOffset((int) (BITMAP_OFFSET_BYTES / 512 - 8));
+    superblock.setDataOffset(DATA_OFFSET_BYTES / 512);
+    superblock.setDataSize(sizeBytes / 512);
+    superblock.setSuperOffset(8);
+    superblock.setDevNumber(slot);
+    superblock.setDeviceUuid(new UUID(7, slot));
+    superblock.setEvents(10);
+    superblock.setResyncOffset(MdSuperblock.RESYNC_OFFSET_CLEAN);
+    superblock.setMaxDev(128);
+    for (int number = 0; number < 128; number++) {
+      superblock.setRole(number, number < members ? number : MdSuperblock.ROLE_SPARE);
+    }
+    superblock.updateChecksum();
+    return superblock;
+  }
+
+  /** Writes a superblock to a device that is not assembled. */
+  public void putSuperblock(SimulatedDevice device, MdSuperblock superblock) {
+    superblock.updateChecksum();
+    ByteBuffer bytes = ByteBuffer.allocateDirect(MdSuperblock.BYTES);
+    superblock.copyTo(bytes, 0, MdSuperblock.BYTES);
+    put(device, 4096, bytes);
+  }
+
+  /** Writes durably to a device that is not assembled. */
+  public void put(SimulatedDevice device, long offsetBytes, ByteBuffer bytes) {
+    ByteBuf buffer = Unpooled.wrappedBuffer(bytes);
+    device.write(offsetBytes, buffer, 0, buffer.capacity(), true, failure -> {});
+    scheduler.runUntilIdle();
+  }
+
+  /** What a member's superblock says now. */
+  public MdSuperblock superblock(int slot) {
+    return MdSuperblock.wrap(ByteBuffer.wrap(devices.get(slot).readNow(4096, MdSuperblock.BYTES)));
+  }
+
+  /** Whether the chunk's bit is set on a device: looked up byte by byte, as the format has it. */
+  public static boolean bit(SimulatedDevice device, int chunk) {
+    int at = 256 + chunk / 8;
+    byte[] sector = device.readNow(BITMAP_OFFSET_BYTES + at - at % 512, 512);
+    return (sector[at % 512] & (1 << (chunk % 8))) != 0;
+  }
+
+  /** Assembles from all devices and starts. */
+  public Mirror assemble() {
+    return assemble(devices, false);
+  }
+
+  public Mirror assemble(List<SimulatedDevice> members, boolean allowDegraded) {
+    Mirror assembled =
+        TestAssembly.assemble(List.<BlockDevice>copyOf(members), allowDegraded, this);
+    assembled.start();
+    return assembled;
+  }
+
+  /** As {@link #assemble} when it must be refused. */
+  public AssemblyException refusal(List<SimulatedDevice> members, boolean allowDegraded) {
+    return TestAssembly.refusal(List.<BlockDevice>copyOf(members), allowDegraded, this);
+  }
+
+  /** The data of a member as a read would see it. */
+  public byte[] dataOf(int slot) {
+    return devices.get(slot).readNow(DATA_OFFSET_BYTES, (int) sizeBytes);
+  }
+}
