@@ -14,6 +14,8 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Timer;
 import java.util.TimerTask;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,13 +59,51 @@ public final class AdminClient {
     return ask("POST", path, token, null);
   }
 
-  /** Whether nobody answers at the address any more. */
-  public boolean isGone() {
-    try {
-      requireServer();
-      return false;
-    } catch (IOException _) {
+  /**
+   * The server that is at the address now, to be watched while it ends.
+   *
+   * @throws IOException when there is none
+   */
+  public Presence presence() throws IOException {
+    requireServer();
+    AdminTokenFile file = AdminTokenFile.of(address, environment);
+    return new Presence(this, file, file.read());
+  }
+
+  /** One run of a server: another one that takes its address has another token. */
+  public static final class Presence {
+    private static final long POLL_MILLIS = 20;
+
+    private final AdminClient client;
+    private final AdminTokenFile file;
+    private final AdminToken token;
+
+    private Presence(AdminClient client, AdminTokenFile file, AdminToken token) {
+      this.client = client;
+      this.file = file;
+      this.token = token;
+    }
+
+    /** Waits for its end; false if that does not come in time. */
+    public boolean awaitEnd(Duration patience) throws InterruptedException {
+      long deadlineNanos = System.nanoTime() + patience.toNanos();
+      CountDownLatch never = new CountDownLatch(1);
+      while (isThere()) {
+        if (System.nanoTime() - deadlineNanos > 0
+            || never.await(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
+          return false;
+        }
+      }
       return true;
+    }
+
+    private boolean isThere() {
+      try {
+        client.requireServer();
+        return token.isCarriedBy(file.read().authorization());
+      } catch (IOException _) {
+        return false;
+      }
     }
   }
 

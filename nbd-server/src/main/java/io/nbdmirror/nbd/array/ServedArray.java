@@ -30,6 +30,7 @@ public final class ServedArray {
   }
 
   private final String name;
+  private final String storedName;
   private final UUID uuid;
   private final Scheduler loop;
   private final Engine engine;
@@ -38,13 +39,42 @@ public final class ServedArray {
 
   /**
    * @param name the export's name
+   * @param storedName as the members' superblocks have it, possibly with a host in front
    * @param loop the loop that {@code engine} belongs to
    */
-  public ServedArray(String name, UUID uuid, Scheduler loop, Engine engine) {
+  public ServedArray(String name, String storedName, UUID uuid, Scheduler loop, Engine engine) {
     this.name = name;
+    this.storedName = storedName;
     this.uuid = uuid;
     this.loop = loop;
     this.engine = engine;
+  }
+
+  /** A mirror, seen from other threads; called on any. */
+  public static ServedArray of(String name, Mirror mirror, Scheduler loop) {
+    return new ServedArray(name, mirror.name(), mirror.uuid(), loop, new MirrorEngine(mirror));
+  }
+
+  private record MirrorEngine(Mirror mirror) implements Engine {
+    @Override
+    public ArrayStatus status() {
+      return mirror.status();
+    }
+
+    @Override
+    public ArrayDetail detail() {
+      return mirror.detail();
+    }
+
+    @Override
+    public ArrayCounters counters() {
+      return mirror.counters();
+    }
+
+    @Override
+    public void stop(Completion done) {
+      mirror.stop(done);
+    }
   }
 
   /** The array's name as its export has it. */
@@ -58,11 +88,13 @@ public final class ServedArray {
 
   /** Whether people mean this array when they say {@code nameOrUuid}. */
   public boolean isCalled(String nameOrUuid) {
-    return name.equals(nameOrUuid) || uuid.toString().equalsIgnoreCase(nameOrUuid);
+    return name.equals(nameOrUuid)
+        || storedName.equals(nameOrUuid)
+        || uuid.toString().equalsIgnoreCase(nameOrUuid);
   }
 
   public CompletableFuture<ArraySnapshot> snapshot() {
-    return onLoop(() -> new ArraySnapshot(engine.status(), engine.counters()));
+    return onLoop(() -> new ArraySnapshot(name, engine.status(), engine.counters()));
   }
 
   public CompletableFuture<ArrayDetail> detail() {

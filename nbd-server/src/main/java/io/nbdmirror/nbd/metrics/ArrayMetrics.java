@@ -13,7 +13,7 @@ final class ArrayMetrics {
   static void collect(ArrayPoll poll, Families families) {
     for (ArraySnapshot snapshot : poll.answered()) {
       ArrayStatus status = snapshot.status();
-      Labels array = Labels.of("array", status.name());
+      Labels array = Labels.of("array", snapshot.name());
       answers(families, array, 1);
       array(families, status, array);
       members(families, status, array);

@@ -54,7 +54,7 @@ class AdminServerTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"home", "h%6fme", "UUID"})
+  @ValueSource(strings = {"home", "h%6fme", "host:home", "UUID"})
   void anArrayIsFoundByItsNameAndByItsUuid(String name) throws IOException {
     String path = "/api/v1/arrays/" + name.replace("UUID", home.uuid().toString());
     RunningAdmin.Answer answer = admin.ask("GET", path + "?ignored=1");

@@ -27,7 +27,7 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
   }
 
   public ServedArray served() {
-    return new ServedArray(name, uuid, this, this);
+    return new ServedArray(name, "host:" + name, uuid, this, this);
   }
 
   /** From now on the loop does nothing. */
