@@ -31,6 +31,7 @@ import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,6 +56,7 @@ public final class AdminServer implements AutoCloseable {
   private final ExecutorService responders =
       Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("admin-answer-", 0).factory());
   private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+  private final AtomicBoolean closed = new AtomicBoolean();
   private final AdminAddress address;
   private final Channel listener;
 
@@ -106,10 +108,13 @@ public final class AdminServer implements AutoCloseable {
 
   /**
    * Takes no more requests, lets those that are being answered have their answer, for a moment, and
-   * gives the address back. Must not be called on a loop.
+   * gives the address back. Must not be called on a loop. Closing again does nothing.
    */
   @Override
   public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
     listener.close().syncUninterruptibly();
     for (Channel connection : connections) {
       connection.pipeline().fireUserEventTriggered(AdminHandler.Event.CLOSE);
