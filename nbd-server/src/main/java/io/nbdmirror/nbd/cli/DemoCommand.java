@@ -86,7 +86,7 @@ final class DemoCommand implements Callable<Integer> {
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     Serving.run(
         new ServeOptions(
-            members.stream().map(Path::toString).toList(),
+            members.stream().map(member -> member.toAbsolutePath().toString()).toList(),
             false,
             false,
             false,

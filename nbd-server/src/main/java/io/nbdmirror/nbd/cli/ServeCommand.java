@@ -5,6 +5,7 @@ import io.nbdmirror.io.engine.PoolEngine;
 import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.serve.ServeOptions;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -51,7 +52,7 @@ final class ServeCommand implements Callable<Integer> {
   @Mixin private Verbosity verbosity = new Verbosity();
 
   @Parameters(arity = "1..*", paramLabel = "MEMBER", description = "Files or block devices.")
-  private List<String> members = List.of();
+  private List<Path> members = List.of();
 
   @Option(
       names = "--listen",
@@ -93,7 +94,14 @@ final class ServeCommand implements Callable<Integer> {
   public Integer call() throws CommandException, InterruptedException {
     verbosity.apply();
     Serving.run(
-        new ServeOptions(members, degraded, readOnly, direct, engine(), listen, admin),
+        new ServeOptions(
+            members.stream().map(member -> member.toAbsolutePath().toString()).toList(),
+            degraded,
+            readOnly,
+            direct,
+            engine(),
+            listen,
+            admin),
         Objects.requireNonNull(spec).commandLine().getOut(),
         _ -> {});
     return NbdMirrorCommand.EXIT_DONE;

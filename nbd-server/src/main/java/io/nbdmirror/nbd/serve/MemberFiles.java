@@ -16,9 +16,13 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Opens the files that were named as members. Blocks, so it must not be called on a loop. */
 final class MemberFiles {
+  private static final Logger log = LoggerFactory.getLogger(MemberFiles.class);
+
   private final IoEngine engine;
   private final boolean direct;
   private final boolean readOnly;
@@ -58,6 +62,12 @@ final class MemberFiles {
     List<BlockDevice> devices = new ArrayList<>();
     try {
       for (String path : plan.paths()) {
+        log.info(
+            "array {}: member {}, {}, {} engine",
+            plan.name(),
+            path,
+            direct ? "direct" : "page-cached",
+            engine.name());
         devices.add(open(path, readOnly ? Access.READ_ONLY : Access.EXCLUSIVE, loop));
       }
       return devices;

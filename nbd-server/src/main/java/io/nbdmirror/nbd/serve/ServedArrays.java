@@ -6,10 +6,12 @@ import io.nbdmirror.nbd.export.ExportRegistry;
 import io.nbdmirror.nbd.listen.ClientStatus;
 import io.nbdmirror.nbd.listen.NbdServer;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,17 +31,25 @@ final class ServedArrays implements Control {
   private final ExportRegistry exports;
   private final NbdServer clients;
   private final CompletableFuture<List<String>> stopped = new CompletableFuture<>();
-  private final AtomicBoolean stopping = new AtomicBoolean();
+  private final Map<ArrayStart, CompletableFuture<String>> stops = new ConcurrentHashMap<>();
   private final List<String> failures = new CopyOnWriteArrayList<>();
   private volatile boolean started;
+  private volatile boolean stopping;
 
   ServedArrays(ExportRegistry exports, NbdServer clients) {
     this.exports = exports;
     this.clients = clients;
   }
 
-  /** Starts the arrays, which from now on are written to, and then offers them to clients. */
-  void start(List<ArrayStart> arrays) {
+  /**
+   * Starts the arrays, which from now on are written to, and then offers them to clients; gives
+   * them up when a stop was asked for already.
+   */
+  synchronized void start(List<ArrayStart> arrays) {
+    if (stopping) {
+      arrays.forEach(ArrayStart::giveUp);
+      return;
+    }
     arrays.forEach(ArrayStart::start);
     running.addAll(arrays);
     for (ArrayStart array : arrays) {
@@ -60,7 +70,7 @@ final class ServedArrays implements Control {
 
   @Override
   public Optional<String> notReady() {
-    if (stopping.get()) {
+    if (stopping) {
       return Optional.of("the server is stopping");
     }
     return started ? Optional.empty() : Optional.of("the server is still starting");
@@ -77,24 +87,25 @@ final class ServedArrays implements Control {
   }
 
   @Override
-  public CompletableFuture<List<String>> stop() {
-    if (stopping.compareAndSet(false, true)) {
-      List<ArrayStart> toStop = List.copyOf(running);
-      clients.shutDown();
-      CompletableFuture<?>[] stops =
-          toStop.stream().map(this::stop).toArray(CompletableFuture<?>[]::new);
-      List<String> names = toStop.stream().map(array -> array.array().name()).toList();
-      var _ =
-          CompletableFuture.allOf(stops)
-              .whenComplete((_, failure) -> {
-                if (failure == null) {
-                  stopped.complete(names);
-                } else {
-                  stopped.completeExceptionally(
-                      new IllegalStateException(String.join("; ", failures)));
-                }
-              });
+  public synchronized CompletableFuture<List<String>> stop() {
+    if (stopping) {
+      return stopped;
     }
+    stopping = true;
+    clients.shutDown();
+    List<ArrayStart> toStop = List.copyOf(running);
+    List<String> names = toStop.stream().map(array -> array.array().name()).toList();
+    var _ =
+        CompletableFuture.allOf(
+                toStop.stream().map(this::stop).toArray(CompletableFuture<?>[]::new))
+            .whenComplete((_, failure) -> {
+              if (failure == null) {
+                stopped.complete(names);
+              } else {
+                stopped.completeExceptionally(
+                    new IllegalStateException(String.join("; ", failures)));
+              }
+            });
     return stopped;
   }
 
@@ -109,23 +120,26 @@ final class ServedArrays implements Control {
   }
 
   private CompletableFuture<String> stop(ArrayStart array) {
+    return stops.computeIfAbsent(array, this::begin);
+  }
+
+  private CompletableFuture<String> begin(ArrayStart array) {
     exports.remove(array.export());
     log.info("array {}: stopping", array.array().name());
-    return array
-        .array()
-        .stop()
-        .whenComplete((name, failure) -> {
-          running.remove(array);
-          if (failure == null) {
-            log.info("array {}: stopped, clean", name);
-          } else {
-            String sentence =
-                "array %s could not be left clean: %s"
-                    .formatted(array.array().name(), failure.getMessage());
-            log.error(sentence);
-            failures.add(sentence);
-          }
-        });
+    return array.array().stop().whenComplete((_, failure) -> ended(array, failure));
+  }
+
+  private void ended(ArrayStart array, @Nullable Throwable failure) {
+    String name = array.array().name();
+    if (failure == null) {
+      log.info("array {}: stopped, clean", name);
+    } else {
+      String sentence =
+          "array %s could not be left clean: %s".formatted(name, failure.getMessage());
+      log.error("{}", sentence);
+      failures.add(sentence);
+    }
+    running.remove(array);
   }
 
   private void endWithTheLast() {
