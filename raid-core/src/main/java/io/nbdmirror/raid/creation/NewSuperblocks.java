@@ -8,7 +8,6 @@ import java.util.Arrays;
 /** The superblocks of an array that is being made, as {@code mdadm --create} writes them. */
 final class NewSuperblocks {
   private static final int MAX_DEV = 128;
-  private static final int AT_ROLES = 256;
 
   private final NewArray array;
   private final ArrayLayout layout;
@@ -27,10 +26,8 @@ final class NewSuperblocks {
   }
 
   MdSuperblock ofMember(int slot, long deviceSectors, boolean writeMostly) {
-    ByteBuffer bytes = ByteBuffer.allocate(MdSuperblock.BYTES);
-    // Numbers that nobody holds are spares, to the end of the superblock's page.
-    Arrays.fill(bytes.array(), AT_ROLES, MdSuperblock.BYTES, (byte) 0xff);
-    MdSuperblock superblock = MdSuperblock.wrap(bytes);
+    MdSuperblock superblock = MdSuperblock.blank();
+    superblock.clearRoles();
     superblock.setMagic(MdSuperblock.MAGIC);
     superblock.setMajorVersion(1);
     superblock.setSetUuid(array.uuid());
