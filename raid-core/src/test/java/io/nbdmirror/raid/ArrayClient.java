@@ -6,6 +6,8 @@ import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -56,6 +58,26 @@ final class ArrayClient {
     byte[] bytes = new byte[length];
     buffer.getBytes(0, bytes);
     return bytes;
+  }
+
+  /** The same read several times, all in flight together; only until all are answered. */
+  List<byte[]> readAtOnce(int count, long offset, int length) {
+    List<byte[]> answers = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      ByteBuf buffer = Unpooled.directBuffer(length, length);
+      mirror.read(
+          offset,
+          buffer,
+          0,
+          length,
+          failure -> {
+            byte[] bytes = new byte[length];
+            buffer.getBytes(0, bytes);
+            answers.add(failure == null ? bytes : new byte[0]);
+          });
+    }
+    array.scheduler.runUntil(() -> answers.size() == count);
+    return answers;
   }
 
   private @Nullable DeviceException await(Consumer<Completion> request) {

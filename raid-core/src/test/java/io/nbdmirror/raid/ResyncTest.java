@@ -54,9 +54,39 @@ class ResyncTest {
     array.devices.get(1).inject(slowData());
     Mirror mirror = array.assemble();
     ArrayClient client = new ArrayClient(array, mirror);
-    for (int i = 0; i < 40; i++) {
-      assertThat(client.read(i * 20_000L % (4 * CHUNK - 4096), 4096)).as("I4").containsOnly('P');
+    array.scheduler.advance(1_000_000);
+    for (int i = 0; i < 20; i++) {
+      // Several at once, so that the least loaded member would not always be the same.
+      client
+          .readAtOnce(4, i * 40_000L % (3 * CHUNK), 4096)
+          .forEach(bytes -> assertThat(bytes).as("I4").containsOnly('P'));
     }
+    assertThat(mirror.status().sync().action()).isEqualTo(ArrayStatus.SyncAction.RESYNC);
+  }
+
+  @Test
+  void readsElsewhereAreSharedAmongMembers() {
+    Mirror mirror = array.assemble();
+    int before = array.devices.get(1).trace().size();
+    new ArrayClient(array, mirror).readAtOnce(4, 0, 4096);
+    assertThat(array.devices.get(1).trace()).hasSizeGreaterThan(before);
+  }
+
+  @Test
+  void cleanComesAfterTheLastBit() {
+    Mirror mirror = array.assemble();
+    ArrayClient client = new ArrayClient(array, mirror);
+    assertThat(client.write(0, 4096, 'w')).isNull();
+    boolean[] seen = new boolean[2];
+    for (int i = 0; i < 400; i++) {
+      array.scheduler.advance(SECOND / 10);
+      boolean clean = array.superblock(0).resyncOffset() == MdSuperblock.RESYNC_OFFSET_CLEAN;
+      seen[clean ? 1 : 0] = true;
+      assertThat(clean && TestArray.bit(array.devices.getFirst(), 0))
+          .as("clean, with a bit set")
+          .isFalse();
+    }
+    assertThat(seen).containsOnly(true);
   }
 
   @Test

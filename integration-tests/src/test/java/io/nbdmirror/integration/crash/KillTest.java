@@ -1,0 +1,151 @@
+package io.nbdmirror.integration.crash;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.nbdmirror.integration.condition.Needs;
+import io.nbdmirror.integration.member.MemberImage;
+import io.nbdmirror.integration.member.SlowMember;
+import io.nbdmirror.integration.member.TwoMembers;
+import io.nbdmirror.integration.process.Figures;
+import io.nbdmirror.integration.process.Nbdmirror;
+import io.nbdmirror.integration.process.RunningServer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The server is killed again and again in the middle of random writes, with one member slower than
+ * the other so that they differ at the kill. The same array lives through all kills of a test.
+ */
+@Needs(
+    value = {"nbdkit", "nbdfuse"},
+    root = true)
+class KillTest {
+  private static final int KILLS = "true".equals(System.getenv("NBDMIRROR_LONG")) ? 100 : 10;
+  private static final long MEMBER_BYTES = 130L << 20;
+  private static final int CHUNK_BYTES = 64 << 10;
+  private static final int BLOCKS_PER_CHUNK = CHUNK_BYTES / Ledger.BLOCK_BYTES;
+
+  @TempDir Path folder;
+
+  /** What one kill left behind, and what putting it right took. */
+  private record Outcome(int dirtyChunks, int differingBlocks, long copiedBytes) {}
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void whatTheBitmapMarksIsCopiedAndNothingAcknowledgedIsLost(int slowSlot) throws Exception {
+    Path fast = TwoMembers.sparse(folder.resolve("fast.img"), MEMBER_BYTES);
+    Path backing = TwoMembers.sparse(folder.resolve("backing.img"), MEMBER_BYTES);
+    try (SlowMember slow = new SlowMember(folder, backing, Duration.ofMillis(3))) {
+      Path[] members =
+          slowSlot == 0 ? new Path[] {slow.file(), fast} : new Path[] {fast, slow.file()};
+      Nbdmirror.command("create", "killed", members[0], members[1])
+          .and("--bitmap-chunk", "64K", "--delay", "1s")
+          .run();
+      TwoMembers images = new TwoMembers(folder, new MemberImage(fast), new MemberImage(backing));
+      Ledger ledger = new Ledger((int) (images.first().dataBytes() / Ledger.BLOCK_BYTES));
+      int differing = 0;
+      long copied = 0;
+      for (int kill = 0; kill < KILLS; kill++) {
+        Outcome outcome = killOnce(members, images, ledger, 1000L * slowSlot + kill);
+        Figures.show("kill " + kill + ", slow slot " + slowSlot + ": " + outcome);
+        differing += outcome.differingBlocks;
+        copied += outcome.copiedBytes;
+      }
+      assertThat(differing).as("blocks that differed, over all kills").isPositive();
+      assertThat(copied).as("bytes copied, over all kills").isPositive();
+    }
+  }
+
+  private Outcome killOnce(Path[] members, TwoMembers images, Ledger ledger, long seed)
+      throws IOException, InterruptedException {
+    SplittableRandom random = new SplittableRandom(seed);
+    try (RunningServer server = RunningServer.start(folder, members[0], members[1])) {
+      server.awaitQuiet();
+      bitsOnDiskAreClear(images);
+      loadAndKill(server, ledger, random);
+    }
+    BitSet dirty = bitsThatCoverEveryDifference(images);
+    List<Long> differing = differingBlocks(images);
+    try (RunningServer server = RunningServer.start(folder, members[0], members[1])) {
+      JsonNode array = server.awaitQuiet();
+      images.areIdentical();
+      everyAcknowledgedWriteIsThere(server, ledger);
+      long copied = array.at("/sync/copiedBytes").asLong();
+      assertThat(copied).as("copied").isBetween(0L, (long) dirty.cardinality() * CHUNK_BYTES);
+      assertThat(copied)
+          .as("copied, with %d blocks differing", differing.size())
+          .isGreaterThanOrEqualTo((long) differing.size() * Ledger.BLOCK_BYTES);
+      return new Outcome(dirty.cardinality(), differing.size(), copied);
+    }
+  }
+
+  private static void bitsOnDiskAreClear(TwoMembers images) {
+    Awaitility.await("the last bits cleared on disk")
+        .atMost(Duration.ofSeconds(20))
+        .until(() ->
+            images.first().dirtyChunks().isEmpty() && images.second().dirtyChunks().isEmpty());
+  }
+
+  /** The load stays within a twentieth of the device, at a random place. */
+  private static void loadAndKill(RunningServer server, Ledger ledger, SplittableRandom random)
+      throws IOException, InterruptedException {
+    int window = ledger.blocks() / 20;
+    int first = random.nextInt(ledger.blocks() - window);
+    WriteLoad load = new WriteLoad(server.unixSocket(), ledger, first, window, random.nextLong());
+    long enough = 100 + random.nextLong(1500);
+    Awaitility.await("the load under way")
+        .pollInterval(Duration.ofMillis(1))
+        .atMost(Duration.ofSeconds(30))
+        .until(() -> load.acknowledgedWrites() >= enough);
+    server.kill();
+    load.awaitEnd();
+  }
+
+  /** The bits set on disk, on both members; fails the test if they do not cover what differs. */
+  private static BitSet bitsThatCoverEveryDifference(TwoMembers images) {
+    BitSet first = images.first().dirtyChunks();
+    BitSet second = images.second().dirtyChunks();
+    assertThat(images.first().clean()).as("a superblock says clean").isFalse();
+    assertThat(images.second().clean()).as("a superblock says clean").isFalse();
+    int chunks = images.first().chunks();
+    BitSet either = (BitSet) first.clone();
+    either.or(second);
+    assertThat(either.cardinality()).as("dirty of %d chunks", chunks).isBetween(1, chunks / 5);
+    for (long block : differingBlocks(images)) {
+      int chunk = (int) (block / BLOCKS_PER_CHUNK);
+      assertThat(first.get(chunk)).as("bit %d on %s", chunk, images.first().file()).isTrue();
+      assertThat(second.get(chunk)).as("bit %d on %s", chunk, images.second().file()).isTrue();
+    }
+    return either;
+  }
+
+  private static List<Long> differingBlocks(TwoMembers images) {
+    return MemberImage.differingBlocks(images.first(), images.second(), Ledger.BLOCK_BYTES);
+  }
+
+  private static void everyAcknowledgedWriteIsThere(RunningServer server, Ledger ledger)
+      throws IOException {
+    int step = 256;
+    try (NbdConnection connection = new NbdConnection(server.unixSocket())) {
+      for (int block = 0; block < ledger.blocks(); block += step) {
+        int count = Math.min(step, ledger.blocks() - block);
+        byte[] bytes =
+            connection.read((long) block * Ledger.BLOCK_BYTES, count * Ledger.BLOCK_BYTES);
+        for (int i = 0; i < count; i++) {
+          int from = i * Ledger.BLOCK_BYTES;
+          ledger.check(block + i, Arrays.copyOfRange(bytes, from, from + Ledger.BLOCK_BYTES));
+        }
+      }
+    }
+  }
+}
