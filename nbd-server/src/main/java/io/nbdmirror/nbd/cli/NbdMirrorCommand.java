@@ -21,7 +21,14 @@ import picocli.CommandLine.Spec;
     name = "nbdmirror",
     description = "A RAID1 mirror in user space, served over NBD, in Linux md's on-disk formats.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {},
+    subcommands = {
+      DemoCommand.class,
+      ServeCommand.class,
+      StatusCommand.class,
+      DetailCommand.class,
+      ClientsCommand.class,
+      StopCommand.class,
+    },
     footer = {
       "",
       "Examples:",

@@ -2,234 +2,187 @@ package io.nbdmirror.raid.creation;
 
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.DeviceException;
-import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes a new array. Every member passes every check before the first byte of any is written; then
- * all bitmaps become durable before the first superblock is written, so that whatever a crash
- * leaves behind is no array, or one whose bitmap is whole.
+ * Makes an array of opened devices, writing what {@code mdadm --create} writes. Every device is
+ * looked at before a byte of any is written. Then, device by device, what is left of earlier arrays
+ * goes, the bitmap and the room of the bad-block log come, and the superblock last; each durable
+ * before the next. Used on the devices' loop; it neither opens nor closes them.
  */
 public final class ArrayCreation {
   /**
-   * A device that is to be a member.
+   * What is to take a slot.
    *
+   * @param device null when the slot stays empty
    * @param writeMostly reads shall avoid it
    */
-  public record NewMember(BlockDevice device, boolean writeMostly) {}
+  public record Slot(@Nullable BlockDevice device, boolean writeMostly) {}
 
-  /** Told once, on the loop; exactly one of the two is not null. */
+  /** Told once; exactly one of the two is not null. */
   @FunctionalInterface
   public interface Completion {
-    void completed(@Nullable ArrayLayout layout, @Nullable CreationException failure);
+    /**
+     * Takes the outcome.
+     *
+     * @param failure a {@link CreationException}, nothing having been written, or a {@link
+     *     DeviceException}
+     */
+    void completed(@Nullable ArrayLayout layout, @Nullable Exception failure);
   }
 
+  private static final int SECTOR_BYTES = MdSuperblock.SECTOR_BYTES;
+
   private final NewArray array;
-  private final List<@Nullable NewMember> slots;
+  private final List<Slot> slots;
   private final boolean force;
-  private final Scheduler loop;
+  private final long createdMicros;
   private final Completion done;
-  private final Map<BlockDevice, List<Signature>> carried = new LinkedHashMap<>();
+  private final List<BlockDevice> devices = new ArrayList<>();
+  private final List<List<Signature>> found = new ArrayList<>();
 
   private ArrayCreation(
-      NewArray array,
-      List<@Nullable NewMember> slots,
-      boolean force,
-      Scheduler loop,
-      Completion done) {
+      NewArray array, List<Slot> slots, boolean force, long createdMicros, Completion done) {
     this.array = array;
-    this.slots = new ArrayList<>(slots);
+    this.slots = List.copyOf(slots);
     this.force = force;
-    this.loop = loop;
+    this.createdMicros = createdMicros;
     this.done = done;
+    slots.stream().map(Slot::device).forEach(this::addPresent);
   }
 
   /**
-   * Makes the array. Called on {@code loop}; the devices stay the caller's.
+   * Makes the array.
    *
-   * @param slots a member for each slot; null where one is missing
-   * @param force take members that already carry something; what would be mistaken for it later is
-   *     erased
+   * @param slots as many as the array has device UUIDs, in order; at least one with a device
+   * @param force overwrite devices that already carry something
+   * @param createdMicros the time since 1970 that the superblocks give
    */
   public static void create(
-      NewArray array,
-      List<@Nullable NewMember> slots,
-      boolean force,
-      Scheduler loop,
-      Completion done) {
-    new ArrayCreation(array, slots, force, loop, done).check();
+      NewArray array, List<Slot> slots, boolean force, long createdMicros, Completion done) {
+    new ArrayCreation(array, slots, force, createdMicros, done).start();
   }
 
-  private void check() {
+  private void addPresent(@Nullable BlockDevice device) {
+    if (device != null) {
+      devices.add(device);
+    }
+  }
+
+  private void start() {
     try {
       array.check();
       if (slots.size() != array.deviceUuids().size()) {
-        throw new IllegalArgumentException("as many device UUIDs as slots are needed");
+        throw new IllegalArgumentException("each slot needs a UUID, and each UUID a slot");
       }
-      List<ArrayLayout.Device> devices = new ArrayList<>();
-      for (NewMember member : members()) {
-        devices.add(new ArrayLayout.Device(member.device().path(), sectorsOf(member)));
-        requireSuitableBlocks(member.device());
-      }
-      if (devices.isEmpty()) {
-        throw new CreationException("every member is missing: give at least one that exists");
-      }
-      ArrayLayout layout = ArrayLayout.of(array, devices);
-      probe(layout, members(), 0);
+      ArrayLayout layout = layout();
+      probe(layout, 0);
     } catch (CreationException e) {
       done.completed(null, e);
     }
   }
 
-  private static void requireSuitableBlocks(BlockDevice device) throws CreationException {
-    if (device.blockBytes() > MdSuperblock.BYTES) {
-      throw new CreationException(
-          "%s has blocks of %d bytes, and a member's may be at most %d"
-              .formatted(device.path(), device.blockBytes(), MdSuperblock.BYTES));
+  private ArrayLayout layout() throws CreationException {
+    if (devices.isEmpty()) {
+      throw new CreationException("all members are missing: at least one must be there");
     }
-  }
-
-  private List<NewMember> members() {
-    List<NewMember> present = new ArrayList<>();
-    for (NewMember member : slots) {
-      if (member != null) {
-        present.add(member);
+    List<ArrayLayout.Device> sizes = new ArrayList<>();
+    for (BlockDevice device : devices) {
+      if (MdSuperblock.BYTES % device.blockBytes() != 0) {
+        throw new CreationException(
+            "%s has blocks of %d bytes, and a member's may have %d at most"
+                .formatted(device.path(), device.blockBytes(), MdSuperblock.BYTES));
       }
+      sizes.add(new ArrayLayout.Device(device.path(), sectors(device)));
     }
-    return present;
+    return ArrayLayout.of(array, sizes);
   }
 
-  private static long sectorsOf(NewMember member) {
-    return member.device().sizeBytes() / MdSuperblock.SECTOR_BYTES;
-  }
-
-  private void probe(ArrayLayout layout, List<NewMember> members, int next) {
-    if (next == members.size()) {
-      refuseOrWrite(layout);
+  private void probe(ArrayLayout layout, int index) {
+    if (index == devices.size()) {
+      write(layout);
       return;
     }
-    BlockDevice device = members.get(next).device();
+    BlockDevice device = devices.get(index);
     SignatureProbe.probe(
         device,
-        (found, failure) -> {
+        (signatures, failure) -> {
           if (failure != null) {
-            done.completed(null, new CreationException(String.valueOf(failure.getMessage())));
+            done.completed(null, failure);
+          } else if (!signatures.isEmpty() && !force) {
+            done.completed(null, occupied(device, signatures));
           } else {
-            carried.put(device, found);
-            probe(layout, members, next + 1);
+            found.add(signatures);
+            probe(layout, index + 1);
           }
         });
   }
 
-  private void refuseOrWrite(ArrayLayout layout) {
-    List<String> refusals = new ArrayList<>();
-    if (!force) {
-      carried.forEach((device, found) -> {
-        for (Signature signature : found) {
-          refusals.add(
-              "%s carries %s at byte %d"
-                  .formatted(device.path(), signature.what(), signature.offsetBytes()));
-        }
-      });
-    }
-    if (refusals.isEmpty()) {
-      write(layout);
-    } else {
-      done.completed(
-          null,
-          new CreationException(
-              "%s: nothing was written; --force makes an array of it all the same"
-                  .formatted(String.join(", ", refusals))));
-    }
+  private static CreationException occupied(BlockDevice device, List<Signature> signatures) {
+    String carried =
+        signatures.stream().map(Signature::what).distinct().collect(Collectors.joining(", "));
+    return new CreationException(
+        "%s already carries %s: give --force to overwrite it".formatted(device.path(), carried));
   }
 
   private void write(ArrayLayout layout) {
     boolean[] present = new boolean[slots.size()];
     for (int slot = 0; slot < present.length; slot++) {
-      present[slot] = slots.get(slot) != null;
+      present[slot] = slots.get(slot).device() != null;
     }
-    NewSuperblocks superblocks = new NewSuperblocks(array, layout, present, loop.wallClockMicros());
-    WriteSequence before = new WriteSequence();
-    WriteSequence last = new WriteSequence();
+    NewSuperblocks superblocks = new NewSuperblocks(array, layout, present, createdMicros);
+    Overwrites overwrites = new Overwrites();
+    int index = 0;
     for (int slot = 0; slot < present.length; slot++) {
-      NewMember member = slots.get(slot);
-      if (member == null) {
-        continue;
+      BlockDevice device = slots.get(slot).device();
+      if (device != null) {
+        wipe(device, found.get(index++), overwrites);
+        fill(device, layout, superblocks, slot, overwrites);
       }
-      BlockDevice device = member.device();
-      MdSuperblock superblock = superblocks.ofMember(slot, sectorsOf(member), member.writeMostly());
-      eraseCarried(before, device, layout);
-      writeAround(before, device, superblock, superblocks, layout);
-      last.write(device, superblock.superOffset() * 512, superblockBytes(superblock, device));
     }
-    before.run((begun, failure) -> {
-      if (failure != null) {
-        failed(failure, "no member has a superblock yet", begun);
-      } else {
-        last.run((named, problem) -> finished(layout, named, problem));
-      }
-    });
+    overwrites.run(failure -> done.completed(failure == null ? layout : null, failure));
   }
 
-  /** md's old superblocks wherever they are; others only where no data of the array will be. */
-  private void eraseCarried(WriteSequence writes, BlockDevice device, ArrayLayout layout) {
-    long dataBytes = layout.dataOffset() * MdSuperblock.SECTOR_BYTES;
-    long dataEndBytes = dataBytes + layout.size() * MdSuperblock.SECTOR_BYTES;
-    for (Signature signature : carried.getOrDefault(device, List.of())) {
-      boolean inData = signature.offsetBytes() < dataEndBytes && signature.endBytes() > dataBytes;
-      if (signature.isMd() || !inData) {
-        writes.erase(device, signature.offsetBytes(), signature.lengthBytes());
+  /** An older array's superblock, wherever its version put it, could be taken for the member's. */
+  private static void wipe(BlockDevice device, List<Signature> found, Overwrites overwrites) {
+    for (Signature signature : found) {
+      if (signature.md()) {
+        overwrites.zeroes(device, signature.offsetBytes(), signature.lengthBytes());
       }
     }
   }
 
-  /** An empty bad-block log and the bitmap. */
-  private static void writeAround(
-      WriteSequence writes,
+  private void fill(
       BlockDevice device,
-      MdSuperblock superblock,
+      ArrayLayout layout,
       NewSuperblocks superblocks,
-      ArrayLayout layout) {
-    long start = superblock.superOffset();
-    writes.zero(
-        device,
-        (start + superblock.bblogOffset()) * MdSuperblock.SECTOR_BYTES,
-        (long) superblock.bblogSize() * MdSuperblock.SECTOR_BYTES);
+      int slot,
+      Overwrites overwrites) {
+    ArrayLayout.OfMember own = layout.onDevice(sectors(device));
+    long superBytes = own.superOffset() * SECTOR_BYTES;
     if (layout.hasBitmap()) {
-      long bitmapBytes = (start + superblock.bitmapOffset()) * MdSuperblock.SECTOR_BYTES;
-      writes.write(device, bitmapBytes, superblocks.bitmap());
+      overwrites.bytes(
+          device, superBytes + (long) layout.bitmapOffset() * SECTOR_BYTES, superblocks.bitmap());
     }
-    writes.flush(device);
-  }
-
-  private static byte[] superblockBytes(MdSuperblock superblock, BlockDevice device) {
-    int block = device.blockBytes();
-    int length = (superblock.usedBytes() + block - 1) / block * block;
-    byte[] bytes = new byte[length];
-    superblock.copyTo(ByteBuffer.wrap(bytes), 0, length);
-    return bytes;
-  }
-
-  private void finished(ArrayLayout layout, Set<String> named, @Nullable DeviceException failure) {
-    if (failure != null) {
-      failed(failure, "superblocks were written to", named);
-    } else {
-      done.completed(layout, null);
+    if (own.bblogSize() > 0) {
+      overwrites.zeroes(
+          device,
+          superBytes + (long) own.bblogOffset() * SECTOR_BYTES,
+          (long) own.bblogSize() * SECTOR_BYTES);
     }
+    byte[] superblock = new byte[MdSuperblock.BYTES];
+    superblocks
+        .ofMember(slot, sectors(device), slots.get(slot).writeMostly())
+        .copyTo(ByteBuffer.wrap(superblock), 0, superblock.length);
+    overwrites.bytes(device, superBytes, superblock);
   }
 
-  private void failed(DeviceException failure, String soFar, Set<String> begun) {
-    done.completed(
-        null,
-        new CreationException(
-            "%s; the array was not made: %s (%s); clear them with: nbdmirror zero-superblock MEMBER"
-                .formatted(failure.getMessage(), soFar, String.join(", ", begun))));
+  private static long sectors(BlockDevice device) {
+    return device.sizeBytes() / SECTOR_BYTES;
   }
 }

@@ -10,7 +10,7 @@ final class KnownSignatures {
    * One of them.
    *
    * @param offsetBytes from the start of the device; when negative, from its end
-   * @param magic each character is one byte
+   * @param magic one character a byte
    */
   record Known(String what, long offsetBytes, String magic) {}
 
@@ -67,7 +67,7 @@ final class KnownSignatures {
   }
 
   private static Known hex(String what, long offsetBytes, String magic) {
-    return new Known(
-        what, offsetBytes, new String(HexFormat.of().parseHex(magic), StandardCharsets.ISO_8859_1));
+    byte[] bytes = HexFormat.of().parseHex(magic);
+    return new Known(what, offsetBytes, new String(bytes, StandardCharsets.ISO_8859_1));
   }
 }

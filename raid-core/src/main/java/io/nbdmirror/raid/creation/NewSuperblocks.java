@@ -8,6 +8,7 @@ import java.util.Arrays;
 /** The superblocks of an array that is being made, as {@code mdadm --create} writes them. */
 final class NewSuperblocks {
   private static final int MAX_DEV = 128;
+  private static final int AT_ROLES = 256;
 
   private final NewArray array;
   private final ArrayLayout layout;
@@ -26,8 +27,10 @@ final class NewSuperblocks {
   }
 
   MdSuperblock ofMember(int slot, long deviceSectors, boolean writeMostly) {
-    MdSuperblock superblock = MdSuperblock.blank();
-    superblock.clearRoles();
+    ByteBuffer bytes = ByteBuffer.allocate(MdSuperblock.BYTES);
+    // A number that nobody holds is a spare.
+    Arrays.fill(bytes.array(), AT_ROLES, AT_ROLES + 2 * MAX_DEV, (byte) 0xff);
+    MdSuperblock superblock = MdSuperblock.wrap(bytes);
     superblock.setMagic(MdSuperblock.MAGIC);
     superblock.setMajorVersion(1);
     superblock.setSetUuid(array.uuid());

@@ -5,16 +5,7 @@ package io.nbdmirror.raid.creation;
  *
  * @param what for a sentence: "an ext4 filesystem"
  * @param offsetBytes of the bytes it was recognised by
- * @param lengthBytes how many those are
+ * @param lengthBytes how many those are; all of it for an md superblock
+ * @param md whether it is an md superblock, of whatever version
  */
-public record Signature(String what, long offsetBytes, int lengthBytes) {
-  static final String MD_SUPERBLOCK = "an md superblock";
-
-  boolean isMd() {
-    return what.startsWith(MD_SUPERBLOCK);
-  }
-
-  long endBytes() {
-    return offsetBytes + lengthBytes;
-  }
-}
+public record Signature(String what, long offsetBytes, int lengthBytes, boolean md) {}

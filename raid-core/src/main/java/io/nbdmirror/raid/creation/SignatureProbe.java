@@ -2,6 +2,7 @@ package io.nbdmirror.raid.creation;
 
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.nio.ByteBuffer;
@@ -33,7 +34,12 @@ public final class SignatureProbe {
     this.done = done;
   }
 
+  /** Reads and looks; a device shorter than a superblock carries nothing. */
   public static void probe(BlockDevice device, Completion done) {
+    if (device.sizeBytes() < MdSuperblock.BYTES) {
+      done.completed(List.of(), null);
+      return;
+    }
     new SignatureProbe(device, done).readHead();
   }
 

@@ -57,8 +57,8 @@ final class SignatureScan {
     md((sizeBytes & -OLD_MD_UNIT_BYTES) - OLD_MD_UNIT_BYTES, "0.90");
     for (KnownSignatures.Known known : KnownSignatures.ALL) {
       long at = known.offsetBytes() < 0 ? sizeBytes + known.offsetBytes() : known.offsetBytes();
-      byte[] bytes = bytesAt(at, known.magic().length());
-      if (new String(bytes, StandardCharsets.ISO_8859_1).equals(known.magic())) {
+      byte[] there = bytesAt(at, known.magic().length());
+      if (known.magic().equals(new String(there, StandardCharsets.ISO_8859_1))) {
         add(known.what(), at, known.magic().length());
       }
     }
@@ -69,17 +69,15 @@ final class SignatureScan {
   }
 
   private void add(String what, long at, int length) {
-    found.add(new Signature(what, at, length));
+    found.add(new Signature(what, at, length, false));
   }
 
   private void md(long at, String version) {
     if (at >= 0 && intAt(at) == MdSuperblock.MAGIC) {
       int major = intAt(at + MD_VERSION_OFFSET);
       boolean expected = version.startsWith(major + ".");
-      add(
-          "%s (version %s)".formatted(Signature.MD_SUPERBLOCK, expected ? version : major),
-          at,
-          MdSuperblock.BYTES);
+      String what = "an md superblock (version %s)".formatted(expected ? version : major);
+      found.add(new Signature(what, at, MdSuperblock.BYTES, true));
     }
   }
 

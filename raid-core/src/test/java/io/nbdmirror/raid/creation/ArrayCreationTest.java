@@ -3,255 +3,235 @@ package io.nbdmirror.raid.creation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
-import io.nbdmirror.io.Errno;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.simulation.DeviceEvent;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.io.simulation.SimulatedDisk;
-import io.nbdmirror.io.simulation.SimulatedFault;
 import io.nbdmirror.io.simulation.SimulatedScheduler;
+import io.nbdmirror.raid.creation.ArrayCreation.Slot;
 import io.nbdmirror.raid.superblock.MdSuperblock;
-import io.nbdmirror.raid.vectors.Vectors;
+import io.nbdmirror.raid.superblock.SuperblockReader;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class ArrayCreationTest {
-  private static final int METADATA_BYTES = 1 << 20;
+  private static final long MIB = 1 << 20;
+  private static final long NOW_MICROS = 1_800_000_000_123_456L;
+  private static final UUID ARRAY = new UUID(0x0123456789abcdefL, 0x0011223344556677L);
 
-  private final SimulatedScheduler scheduler = new SimulatedScheduler(7);
-  private int answers;
-  private @Nullable CreationException failure;
+  private final SimulatedScheduler loop = new SimulatedScheduler(11);
+  private final SimulatedDevice first = device("/m0");
+  private final SimulatedDevice second = device("/m1");
 
   private SimulatedDevice device(String path) {
-    return device(path, 512);
+    return new SimulatedDevice(SimulatedDisk.of(path, 64 * MIB), loop, 5);
   }
 
-  private SimulatedDevice device(String path, int blockBytes) {
-    SimulatedDisk disk =
-        SimulatedDisk.of(path, Vectors.SNAPSHOT_MEMBER_BYTES).withBlockBytes(blockBytes);
-    return new SimulatedDevice(disk, scheduler, 11);
-  }
-
-  private static NewArray array(int minor, List<UUID> devices) {
-    UUID uuid = UUID.fromString("7187e93d-c738-72fe-a140-fd64b557889c");
-    return new NewArray("guest:ref", uuid, minor, 0, true, 0, 5, 0, false, devices);
-  }
-
-  private void create(NewArray array, boolean force, @Nullable SimulatedDevice... devices) {
-    List<ArrayCreation.@Nullable NewMember> slots = new ArrayList<>();
-    for (SimulatedDevice device : devices) {
-      slots.add(device == null ? null : new ArrayCreation.NewMember(device, false));
+  private static NewArray array(int minor, boolean bitmap, boolean clean, int members) {
+    List<UUID> uuids = new ArrayList<>();
+    for (int each = 0; each < members; each++) {
+      uuids.add(new UUID(0xd, each));
     }
-    failure = null;
+    return new NewArray("data", ARRAY, minor, 0, bitmap, 0, 5, bitmap ? 9 : 0, clean, uuids);
+  }
+
+  private static NewArray usual() {
+    return array(2, true, false, 2);
+  }
+
+  private @Nullable Exception create(NewArray array, boolean force, Slot... slots) {
+    AtomicReference<@Nullable Exception> answer = new AtomicReference<>();
+    int[] answers = {0};
     ArrayCreation.create(
         array,
-        slots,
+        List.of(slots),
         force,
-        scheduler,
-        (layout, problem) -> {
-          answers++;
-          failure = problem;
+        NOW_MICROS,
+        (layout, failure) -> {
+          answers[0]++;
+          answer.set(failure);
+          assertThat(layout == null).isEqualTo(failure != null);
         });
-    scheduler.runUntilIdle();
-    assertThat(answers).isEqualTo(1);
+    loop.runUntilIdle();
+    assertThat(answers[0]).isOne();
+    return answer.get();
   }
 
-  private static List<UUID> uuids(int count) {
-    List<UUID> uuids = new ArrayList<>();
-    for (int slot = 0; slot < count; slot++) {
-      uuids.add(new UUID(99, slot));
-    }
-    return uuids;
+  private static Slot slot(@Nullable SimulatedDevice device) {
+    return new Slot(device, false);
   }
 
-  /**
-   * What is compared was stored a second after mdadm had written it; by then the kernel had counted
-   * events to 17, moved utime on, and finished the first resync. Everything else is the same.
-   */
-  @ParameterizedTest
-  @CsvSource({"vda,0", "vdb,1"})
-  void writesWhatMdadmCreateWrites(String disk, int slot) {
-    byte[] theirs =
-        Arrays.copyOf(Vectors.bytes("A1-justcreated." + disk + ".head.gz"), METADATA_BYTES);
-    MdSuperblock superblock = MdSuperblock.wrap(ByteBuffer.wrap(theirs, 4096, 4096).slice());
-    SimulatedDevice[] devices = {device("a"), device("b")};
-    List<UUID> uuids = new ArrayList<>(uuids(2));
-    uuids.set(slot, superblock.deviceUuid());
-    create(array(2, uuids), false, devices);
-    assertThat(failure).isNull();
-
-    byte[] ours = devices[slot].readDurable(0, METADATA_BYTES);
-    MdSuperblock own = MdSuperblock.wrap(ByteBuffer.wrap(ours, 4096, 4096).slice());
-    assertThat(own.events()).isZero();
-    assertThat(own.resyncOffset()).isZero();
-    assertThat(own.computeChecksum()).isEqualTo(own.sbCsum());
-    own.setEvents(17);
-    own.setCtime(superblock.ctime());
-    own.setUtime(superblock.utime());
-    own.setResyncOffset(MdSuperblock.RESYNC_OFFSET_CLEAN);
-    own.updateChecksum();
-    BitmapSuperblock.wrap(ByteBuffer.wrap(ours, 8192, 4096).slice()).setEvents(17);
-    assertThat(Arrays.mismatch(ours, theirs)).isEqualTo(-1);
+  private static MdSuperblock superblock(SimulatedDevice device, long at) {
+    return MdSuperblock.wrap(ByteBuffer.wrap(device.readDurable(at, MdSuperblock.BYTES)));
   }
 
-  @Test
-  void aMissingMemberIsASlotNobodyHolds() {
-    SimulatedDevice present = device("a");
-    create(array(2, uuids(2)), false, null, present);
-
-    MdSuperblock superblock = superblockOf(present);
-    assertThat(failure).isNull();
-    assertThat(superblock.raidDisks()).isEqualTo(2);
-    assertThat(superblock.devNumber()).isEqualTo(1);
-    assertThat(superblock.role(0)).isEqualTo(MdSuperblock.ROLE_SPARE);
-    assertThat(superblock.role(1)).isEqualTo(1);
-  }
-
-  @Test
-  void onBlocksOf4096BytesNothingBesideTheSuperblockIsTorn() {
-    SimulatedDevice present = device("a", 4096);
-    create(array(2, uuids(1)), false, present);
-
-    assertThat(failure).isNull();
-    assertThat(superblockOf(present).computeChecksum()).isEqualTo(superblockOf(present).sbCsum());
-  }
-
-  private static MdSuperblock superblockOf(SimulatedDevice device) {
-    return MdSuperblock.wrap(ByteBuffer.wrap(device.readDurable(4096, 4096)));
-  }
-
-  static void put(SimulatedDevice device, long offsetBytes, byte[] bytes) {
-    int sector = (int) (offsetBytes % 512);
-    byte[] whole = new byte[(sector + bytes.length + 511) / 512 * 512];
-    byte[] before = device.readNow(offsetBytes - sector, whole.length);
-    System.arraycopy(before, 0, whole, 0, whole.length);
-    System.arraycopy(bytes, 0, whole, sector, bytes.length);
-    device.writeNow(offsetBytes - sector, whole);
-  }
-
-  @ParameterizedTest(name = "{2} at {0}")
-  @CsvSource({
-    "1080, 'S\u00ef', 'an ext2 filesystem'",
-    "0, 'XFSB', 'an XFS filesystem'",
-    "65600, '_BHRfS_M', 'a btrfs filesystem'",
-    "4086, 'SWAPSPACE2', 'a swap area'",
-    "512, 'LABELONE', 'an LVM2 physical volume'",
-    "0, 'LUKS\u00ba\u00be', 'a LUKS volume'",
-    "3, 'NTFS    ', 'an NTFS filesystem'",
-    "82, 'FAT32   ', 'a FAT filesystem'",
-    "32769, 'CD001', 'an ISO 9660 filesystem'",
-    "0, 'hsqs', 'a squashfs filesystem'",
-    "1024, '\u0010 \u00f5\u00f2', 'an F2FS filesystem'",
-    "512, 'EFI PART', 'a partition table (GPT)'",
-    "67108352, 'EFI PART', 'a partition table (GPT backup)'",
-    "510, 'U\u00aa', 'a boot sector'",
-    "4096, '\u00fcN+\u00a9\u0001', 'an md superblock (version 1.2)'",
-    "0, '\u00fcN+\u00a9\u0001', 'an md superblock (version 1.1)'",
-    "67100672, '\u00fcN+\u00a9\u0001', 'an md superblock (version 1.0)'",
-    "67043328, '\u00fcN+\u00a9', 'an md superblock (version 0.90)'"
-  })
-  void whatAMemberCarriesIsNamedAndNothingIsWritten(long at, String magic, String what) {
-    SimulatedDevice clean = device("clean");
-    SimulatedDevice carrier = device("carrier");
-    put(carrier, at, magic.getBytes(StandardCharsets.ISO_8859_1));
-    create(array(2, uuids(2)), false, clean, carrier);
-
-    assertThat(failure)
-        .hasMessageContaining("carrier carries " + what + " at byte ")
-        .hasMessageContaining("--force");
-    assertThat(changes(clean)).isZero();
-    assertThat(changes(carrier)).isZero();
-  }
-
-  private static long changes(SimulatedDevice device) {
-    return device.trace().stream().filter(event -> event.operation() != Operation.READ).count();
-  }
-
-  @ParameterizedTest
-  @ValueSource(longs = {0, 4096, 67_100_672, 67_043_328})
-  void forceLeavesOnlyTheNewSuperblock(long oldAt) {
-    SimulatedDevice carrier = device("carrier");
-    put(carrier, oldAt, "\u00fcN+\u00a9\u0001".getBytes(StandardCharsets.ISO_8859_1));
-    put(carrier, 510, new byte[] {0x55, (byte) 0xaa});
-    create(array(2, uuids(1)), true, carrier);
-    assertThat(failure).isNull();
-
-    List<String> left = new ArrayList<>();
-    SignatureProbe.probe(carrier, (found, problem) -> found.forEach(each -> left.add(each.what())));
-    scheduler.runUntilIdle();
-    assertThat(left).containsExactly("an md superblock (version 1.2)");
-  }
-
-  @Test
-  void forceKeepsAFilesystemThatWillBeTheArraysData() {
-    SimulatedDevice carrier = device("carrier");
-    put(carrier, 0, "XFSB".getBytes(StandardCharsets.ISO_8859_1));
-    create(array(0, uuids(1)), true, carrier);
-
-    assertThat(failure).isNull();
-    assertThat(carrier.readDurable(0, 512)).startsWith('X', 'F', 'S', 'B');
-  }
-
-  @Test
-  void noSuperblockIsWrittenUntilEveryBitmapIsDurable() {
-    SimulatedDevice first = device("a");
-    SimulatedDevice second = device("b");
-    second.inject(SimulatedFault.failing(Errno.EIO).on(Operation.WRITE).within(8192, 4096));
-    create(array(2, uuids(2)), false, first, second);
-
-    assertThat(failure).hasMessageContaining("of b").hasMessageContaining("no member has");
-    assertThat(superblockOf(first).magic()).isZero();
-  }
-
-  @Test
-  void aFailureMidwayNamesWhoHasASuperblock() {
-    SimulatedDevice first = device("a");
-    SimulatedDevice second = device("b");
-    second.inject(SimulatedFault.failing(Errno.EIO).on(Operation.WRITE).within(4096, 512));
-    create(array(2, uuids(2)), false, first, second);
-
-    assertThat(failure)
-        .hasMessageContaining("superblocks were written to (a, b)")
-        .hasMessageContaining("zero-superblock");
-  }
-
-  @Test
-  void whatWasCreatedCanBeErasedOnce() {
-    for (int minor = 0; minor <= 2; minor++) {
-      SimulatedDevice device = device("a");
-      answers = 0;
-      create(array(minor, uuids(1)), false, device);
-      assertThat(failure).isNull();
-
-      assertThat(erase(device)).hasSize(2).first().asString().contains("version 1." + minor);
-      assertThat(erase(device)).containsExactly("a carries no md superblock: nothing was erased");
-      List<Signature> left = new ArrayList<>();
-      SignatureProbe.probe(device, (found, problem) -> left.addAll(found));
-      scheduler.runUntilIdle();
-      assertThat(left).isEmpty();
-      assertThat(device.hasUnflushedWrites()).isFalse();
+  private static byte[] ofMdadm() throws IOException {
+    try (InputStream in =
+            ArrayCreationTest.class.getResourceAsStream("/md/A1-justcreated.vda.head.gz");
+        InputStream plain = new GZIPInputStream(Objects.requireNonNull(in))) {
+      return plain.readAllBytes();
     }
   }
 
-  private List<String> erase(SimulatedDevice device) {
-    List<String> said = new ArrayList<>();
-    SuperblockErasure.erase(
-        device,
-        (erased, problem) -> {
-          said.addAll(erased);
-          if (problem != null) {
-            said.add(String.valueOf(problem.getMessage()));
-          }
+  @Test
+  void writesTheVeryBytesThatMdadmWrites() throws IOException {
+    byte[] expected = ofMdadm();
+    MdSuperblock theirs = MdSuperblock.wrap(ByteBuffer.wrap(expected, 4096, 4096).slice());
+    NewArray array =
+        new NewArray(
+            theirs.setName(),
+            theirs.setUuid(),
+            2,
+            0,
+            true,
+            0,
+            5,
+            0,
+            false,
+            List.of(theirs.deviceUuid(), new UUID(0, 1)));
+    AtomicReference<@Nullable Exception> answer = new AtomicReference<>();
+    ArrayCreation.create(
+        array,
+        List.of(slot(first), slot(second)),
+        false,
+        MdSuperblock.unpackTime(theirs.ctime()),
+        (layout, failure) -> answer.set(failure));
+    loop.runUntilIdle();
+    assertThat(answer.get()).isNull();
+
+    // The kernel had started the array, resynced it and stopped counting at 17 before the copy.
+    MdSuperblock ours = superblock(first, 4096).copy();
+    assertThat(ours.events()).isZero();
+    assertThat(ours.resyncOffset()).isZero();
+    assertThat(ours.utime()).isEqualTo(ours.ctime());
+    ours.setEvents(theirs.events());
+    ours.setResyncOffset(theirs.resyncOffset());
+    ours.setUtime(theirs.utime());
+    ours.updateChecksum();
+    byte[] actual = first.readDurable(0, expected.length);
+    ours.copyTo(ByteBuffer.wrap(actual), 4096, MdSuperblock.BYTES);
+    BitmapSuperblock bitmap = BitmapSuperblock.wrap(ByteBuffer.wrap(actual, 8192, 256).slice());
+    assertThat(bitmap.events()).isZero();
+    bitmap.setEvents(theirs.events());
+    bitmap.copyTo(ByteBuffer.wrap(actual), 8192);
+    assertThat(actual).isEqualTo(expected);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2})
+  void everyVersionIsFoundAgainWhereItBelongs(int minor) {
+    assertThat(create(array(minor, true, false, 2), false, slot(first), slot(second))).isNull();
+    SuperblockReader.read(
+        second,
+        (superblock, failure) -> {
+          assertThat(failure).isNull();
+          MdSuperblock found = Objects.requireNonNull(superblock);
+          assertThat(found.superOffset())
+              .isEqualTo(SuperblockReader.superOffset(minor, second.sizeBytes()));
+          assertThat(found.devNumber()).isOne();
+          assertThat(found.role(0)).isZero();
+          assertThat(found.role(1)).isOne();
+          assertThat(found.setName()).isEqualTo("data");
+          byte[] bitmap =
+              second.readDurable((found.superOffset() + found.bitmapOffset()) * 512, 4096);
+          assertThat(BitmapSuperblock.wrap(ByteBuffer.wrap(bitmap)).uuid()).isEqualTo(ARRAY);
+          assertThat(BitmapSuperblock.wrap(ByteBuffer.wrap(bitmap)).writeBehind()).isEqualTo(9);
+          assertThat(Arrays.copyOfRange(bitmap, 256, 4096)).containsOnly(0xff);
         });
-    scheduler.runUntilIdle();
-    return said;
+    loop.runUntilIdle();
+  }
+
+  @Test
+  void aMissingMemberLeavesItsSlotEmpty() {
+    Slot writeMostly = new Slot(second, true);
+    assertThat(create(usual(), false, slot(null), writeMostly)).isNull();
+    MdSuperblock found = superblock(second, 4096);
+    assertThat(found.raidDisks()).isEqualTo(2);
+    assertThat(found.devNumber()).isOne();
+    assertThat(found.role(0)).isEqualTo(MdSuperblock.ROLE_SPARE);
+    assertThat(found.role(1)).isOne();
+    assertThat(found.devflags()).isEqualTo(MdSuperblock.DEVFLAG_WRITE_MOSTLY);
+  }
+
+  @Test
+  void membersSaidToBeTheSameAreClean() {
+    assertThat(create(array(2, true, true, 1), false, slot(first))).isNull();
+    assertThat(superblock(first, 4096).resyncOffset()).isEqualTo(MdSuperblock.RESYNC_OFFSET_CLEAN);
+  }
+
+  @Test
+  void withoutABitmapNoneIsWritten() {
+    assertThat(create(array(2, false, false, 1), false, slot(first))).isNull();
+    assertThat(superblock(first, 4096).featureMap()).isZero();
+    assertThat(first.readDurable(8192, 4096)).containsOnly(0);
+  }
+
+  @Test
+  void theSuperblockOfEachMemberIsWrittenLast() {
+    assertThat(create(usual(), false, slot(first), slot(second))).isNull();
+    List<DeviceEvent> changes =
+        first.trace().stream().filter(each -> each.operation().changes()).toList();
+    assertThat(changes).allMatch(DeviceEvent::fua);
+    assertThat(changes.getLast().offsetBytes()).isEqualTo(4096);
+    assertThat(changes.getLast().operation()).isEqualTo(Operation.WRITE);
+    assertThat(first.hasUnflushedWrites()).isFalse();
+  }
+
+  @Test
+  void nothingIsWrittenWhenTheLastMemberCarriesSomething() {
+    byte[] block = new byte[512];
+    byte[] magic = "_BHRfS_M".getBytes(StandardCharsets.US_ASCII);
+    System.arraycopy(magic, 0, block, 64, magic.length);
+    second.writeNow(65536, block);
+    assertThat(create(usual(), false, slot(first), slot(second)))
+        .isInstanceOf(CreationException.class)
+        .hasMessage("/m1 already carries a btrfs filesystem: give --force to overwrite it");
+    assertThat(first.readNow(0, 1 << 20)).containsOnly(0);
+    assertThat(create(usual(), true, slot(first), slot(second))).isNull();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 2})
+  void forceLeavesNoSuperblockOfAnOlderArray(int older) {
+    assertThat(create(array(older, true, false, 1), false, slot(first))).isNull();
+    assertThat(create(usual(), false, slot(first), slot(second)))
+        .hasMessageContaining("/m0 already carries an md superblock (version 1." + older + ")");
+    for (int newer = 0; newer <= 2; newer++) {
+      assertThat(create(array(newer, true, false, 2), true, slot(first), slot(second))).isNull();
+      List<Signature> found = new ArrayList<>();
+      SignatureProbe.probe(first, (signatures, failure) -> found.addAll(signatures));
+      loop.runUntilIdle();
+      assertThat(found.stream().filter(Signature::md).map(Signature::what))
+          .containsExactly("an md superblock (version 1." + newer + ")");
+    }
+  }
+
+  @Test
+  void aMemberThatCannotBeReadIsToldBeforeAnyIsWritten() {
+    second.disappear();
+    assertThat(create(usual(), false, slot(first), slot(second)))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining("/m1");
+    assertThat(first.readNow(0, 1 << 20)).containsOnly(0);
+  }
+
+  @Test
+  void allMissingIsRefused() {
+    assertThat(create(usual(), false, slot(null), slot(null)))
+        .hasMessage("all members are missing: at least one must be there");
   }
 }
