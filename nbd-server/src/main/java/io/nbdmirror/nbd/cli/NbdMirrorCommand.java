@@ -21,7 +21,10 @@ import picocli.CommandLine.Spec;
     name = "nbdmirror",
     description = "A RAID1 mirror in user space, served over NBD, in Linux md's on-disk formats.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {},
+    subcommands = {
+      CreateCommand.class,
+      ZeroSuperblockCommand.class,
+    },
     footer = {
       "",
       "Examples:",
