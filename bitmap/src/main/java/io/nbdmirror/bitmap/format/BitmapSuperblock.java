@@ -2,7 +2,9 @@ package io.nbdmirror.bitmap.format;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The 256 bytes at the head of a write-intent bitmap ({@code bitmap_super_t} of Linux's
@@ -41,6 +43,11 @@ public final class BitmapSuperblock {
   /** The most outstanding writes behind that fit a chunk's counter. */
   public static final int MAX_WRITE_BEHIND = 16383;
 
+  private static final int SECTOR_BYTES = 512;
+
+  /** More are not worth reading: a bitmap of 128 MiB. */
+  private static final long MAX_CHUNKS = 1L << 30;
+
   private static final int AT_MAGIC = 0;
   private static final int AT_VERSION = 4;
   private static final int AT_UUID = 8;
@@ -53,6 +60,9 @@ public final class BitmapSuperblock {
   private static final int AT_WRITE_BEHIND = 60;
   private static final int AT_SECTORS_RESERVED = 64;
   private static final int AT_NODES = 68;
+  private static final int AT_CLUSTER_NAME = 72;
+
+  private static final int CLUSTER_NAME_BYTES = 64;
 
   private final ByteBuffer bytes;
 
@@ -183,5 +193,49 @@ public final class BitmapSuperblock {
 
   public void setNodes(int nodes) {
     bytes.putInt(AT_NODES, nodes);
+  }
+
+  /** Name of the cluster that shares the array; empty for all others. */
+  public String clusterName() {
+    byte[] name = new byte[CLUSTER_NAME_BYTES];
+    bytes.get(AT_CLUSTER_NAME, name);
+    int end = 0;
+    while (end < name.length && name[end] != 0) {
+      end++;
+    }
+    return new String(name, 0, end, StandardCharsets.UTF_8);
+  }
+
+  /**
+   * @throws IllegalArgumentException when it takes more than 64 bytes of UTF-8
+   */
+  public void setClusterName(String name) {
+    byte[] encoded = name.getBytes(StandardCharsets.UTF_8);
+    if (encoded.length > CLUSTER_NAME_BYTES) {
+      throw new IllegalArgumentException(
+          "the cluster name '" + name + "' takes more than 64 bytes of UTF-8");
+    }
+    bytes.put(AT_CLUSTER_NAME, new byte[CLUSTER_NAME_BYTES]);
+    bytes.put(AT_CLUSTER_NAME, encoded);
+  }
+
+  /** Why the bits behind this superblock can't be read; null when they can. */
+  public @Nullable String problem() {
+    if (magic() != MAGIC) {
+      return "it does not begin with a bitmap's magic number";
+    }
+    if (version() < VERSION_HOST_ENDIAN || version() > VERSION_CLUSTERED) {
+      return "its version " + version() + " is not supported";
+    }
+    if (Long.bitCount(chunksize()) != 1 || chunksize() < SECTOR_BYTES) {
+      return "its chunk of " + chunksize() + " bytes is no power of two from 512 up";
+    }
+    if (syncSize() <= 0 || syncSize() > Long.MAX_VALUE / SECTOR_BYTES) {
+      return "it stands for " + Long.toUnsignedString(syncSize()) + " sectors";
+    }
+    if ((syncSize() * SECTOR_BYTES - 1) / chunksize() >= MAX_CHUNKS) {
+      return "its chunk of " + chunksize() + " bytes is too small for " + syncSize() + " sectors";
+    }
+    return null;
   }
 }

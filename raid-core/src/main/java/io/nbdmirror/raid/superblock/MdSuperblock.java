@@ -465,6 +465,16 @@ public final class MdSuperblock {
     bytes.putShort(AT_DEV_ROLES + 2 * devNumber, (short) role);
   }
 
+  /**
+   * Makes every role a spare's, and with them the bytes to the end of the page, as mdadm does
+   * before it fills in the members.
+   */
+  public void clearRoles() {
+    for (int at = AT_DEV_ROLES; at < BYTES; at++) {
+      bytes.put(at, (byte) 0xff);
+    }
+  }
+
   /** Bytes the checksum covers: the fixed part and the roles. */
   public int usedBytes() {
     return AT_DEV_ROLES + 2 * maxDev();

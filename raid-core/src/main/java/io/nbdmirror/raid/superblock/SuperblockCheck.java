@@ -39,7 +39,7 @@ public final class SuperblockCheck {
    * @param path for the message
    * @param foundAt sectors from the start of the device to where it was read
    */
-  static @Nullable SuperblockException problemOf(
+  public static @Nullable SuperblockException problemOf(
       MdSuperblock superblock, String path, long foundAt, long deviceBytes) {
     if (superblock.majorVersion() != 1) {
       return new SuperblockException(

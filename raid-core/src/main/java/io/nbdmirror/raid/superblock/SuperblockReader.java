@@ -19,14 +19,21 @@ public final class SuperblockReader {
     void completed(@Nullable MdSuperblock superblock, @Nullable SuperblockException failure);
   }
 
+  /** Told once; {@code foundAt} is in sectors from the start of the device. */
+  @FunctionalInterface
+  interface Located {
+    void completed(
+        @Nullable MdSuperblock superblock, long foundAt, @Nullable SuperblockException failure);
+  }
+
   private static final int[] MINOR_VERSIONS = {2, 1, 0};
 
   private final BlockDevice device;
   private final boolean check;
-  private final Completion done;
+  private final Located done;
   private int next;
 
-  private SuperblockReader(BlockDevice device, boolean check, Completion done) {
+  private SuperblockReader(BlockDevice device, boolean check, Located done) {
     this.device = device;
     this.check = check;
     this.done = done;
@@ -34,11 +41,18 @@ public final class SuperblockReader {
 
   /** Reads and {@linkplain SuperblockCheck checks} the superblock. */
   public static void read(BlockDevice device, Completion done) {
-    new SuperblockReader(device, true, done).tryNext();
+    new SuperblockReader(
+            device, true, (superblock, foundAt, failure) -> done.completed(superblock, failure))
+        .tryNext();
   }
 
   /** Reads whatever has the magic number, however damaged: for looking at, not for use. */
   public static void readUnchecked(BlockDevice device, Completion done) {
+    locate(device, (superblock, foundAt, failure) -> done.completed(superblock, failure));
+  }
+
+  /** As {@link #readUnchecked}, telling where. */
+  static void locate(BlockDevice device, Located done) {
     new SuperblockReader(device, false, done).tryNext();
   }
 
@@ -68,6 +82,7 @@ public final class SuperblockReader {
     }
     done.completed(
         null,
+        -1,
         new SuperblockException(
             Problem.ABSENT,
             device.path() + " carries no md superblock: it is no member of an array"));
@@ -90,21 +105,20 @@ public final class SuperblockReader {
   }
 
   private void read(long offsetBytes, MdSuperblock superblock, @Nullable DeviceException failure) {
+    long foundAt = offsetBytes / MdSuperblock.SECTOR_BYTES;
     if (failure != null) {
       done.completed(
-          null, new SuperblockException(Problem.UNREADABLE, String.valueOf(failure.getMessage())));
+          null,
+          -1,
+          new SuperblockException(Problem.UNREADABLE, String.valueOf(failure.getMessage())));
     } else if (superblock.magic() != MdSuperblock.MAGIC) {
       tryNext();
     } else if (!check) {
-      done.completed(superblock, null);
+      done.completed(superblock, foundAt, null);
     } else {
       SuperblockException problem =
-          SuperblockCheck.problemOf(
-              superblock,
-              device.path(),
-              offsetBytes / MdSuperblock.SECTOR_BYTES,
-              device.sizeBytes());
-      done.completed(problem == null ? superblock : null, problem);
+          SuperblockCheck.problemOf(superblock, device.path(), foundAt, device.sizeBytes());
+      done.completed(problem == null ? superblock : null, foundAt, problem);
     }
   }
 }
