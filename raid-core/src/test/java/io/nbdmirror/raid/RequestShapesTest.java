@@ -109,6 +109,41 @@ class RequestShapesTest {
   }
 
   @Test
+  void aTrimDoesNothingWhereAMemberCannotGiveBlocksBack() {
+    TestArray array =
+        new TestArray(
+            3,
+            2,
+            SIZE,
+            CHUNK,
+            disk -> disk.path().equals("member1") ? disk.withoutDiscard() : disk);
+    ArrayClient client = new ArrayClient(array, array.assemble());
+    client.write(0, 65536, 5);
+    assertThat(client.discard(0, 65536)).isNull();
+    assertThat(client.read(0, 65536)).as("I11").containsOnly(5);
+    assertThat(array.dataOf(1)).isEqualTo(array.dataOf(0));
+  }
+
+  @Test
+  void membersOfDifferentBlockSizesGetWholeBlocksOfTheLarger() {
+    TestArray array =
+        new TestArray(
+            3,
+            2,
+            SIZE,
+            CHUNK,
+            disk -> disk.path().equals("member1") ? disk.withBlockBytes(4096) : disk);
+    ArrayClient client = new ArrayClient(array, array.assemble());
+    client.write(0, 20_000, 5);
+    assertThat(client.write(5000, 512, 6)).isNull();
+    assertThat(client.writeZeroes(9000, 5000)).isNull();
+    assertThat(client.read(5000, 512)).containsOnly(6);
+    assertThat(client.read(9000, 5000)).containsOnly(0);
+    assertThat(client.read(14_000, 1000)).containsOnly(5);
+    assertThat(array.dataOf(1)).isEqualTo(array.dataOf(0));
+  }
+
+  @Test
   void requestsOutsideTheArrayAreTheCallersMistake() {
     TestArray array = new TestArray(3, 2, SIZE, CHUNK);
     ArrayClient client = new ArrayClient(array, array.assemble());

@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.UnaryOperator;
 
 /**
  * Simulated members laid out as md would, assembled and started: what every engine test begins
@@ -38,12 +39,18 @@ public final class TestArray {
   }
 
   public TestArray(long seed, int members, long sizeBytes, int chunkBytes, Latency latency) {
+    this(seed, members, sizeBytes, chunkBytes, disk -> disk.withLatency(latency));
+  }
+
+  /** As above, of disks of another kind. */
+  public TestArray(
+      long seed, int members, long sizeBytes, int chunkBytes, UnaryOperator<SimulatedDisk> kind) {
     this.scheduler = new SimulatedScheduler(seed);
     this.sizeBytes = sizeBytes;
     this.chunkBytes = chunkBytes;
     for (int slot = 0; slot < members; slot++) {
       SimulatedDisk disk =
-          SimulatedDisk.of("member" + slot, DATA_OFFSET_BYTES + sizeBytes).withLatency(latency);
+          kind.apply(SimulatedDisk.of("member" + slot, DATA_OFFSET_BYTES + sizeBytes));
       SimulatedDevice device = new SimulatedDevice(disk, scheduler, seed * 31 + slot);
       format(device, slot, members);
       devices.add(device);

@@ -22,7 +22,13 @@ import picocli.CommandLine.Spec;
     description = "A RAID1 mirror in user space, served over NBD, in Linux md's on-disk formats.",
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
+      DemoCommand.class,
       CreateCommand.class,
+      ServeCommand.class,
+      StatusCommand.class,
+      DetailCommand.class,
+      ClientsCommand.class,
+      StopCommand.class,
       ZeroSuperblockCommand.class,
     },
     footer = {

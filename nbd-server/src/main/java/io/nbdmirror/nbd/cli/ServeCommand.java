@@ -1,0 +1,115 @@
+package io.nbdmirror.nbd.cli;
+
+import io.nbdmirror.io.engine.IoEngine;
+import io.nbdmirror.io.engine.PoolEngine;
+import io.nbdmirror.nbd.admin.AdminAddress;
+import io.nbdmirror.nbd.listen.ListenAddress;
+import io.nbdmirror.nbd.serve.ServeOptions;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Assembles arrays by their members' superblocks and serves them. */
+@Command(
+    name = "serve",
+    description = {
+      "Assembles arrays from their members and serves them over NBD, until it is stopped.",
+      "Members of several arrays may be given, in any order: they are told apart by their"
+          + " superblocks. All arrays start or none does. An array's export is named as the array;"
+          + " the only array is also the default export.",
+      "TERM, INT and the stop command stop it cleanly; a second signal stops it at once.",
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  nbdmirror serve a.img b.img",
+      "  nbdmirror serve --listen unix:/run/data.sock --listen tcp:127.0.0.1:0 /dev/sdb /dev/sdc",
+      "  nbdmirror serve --degraded a.img",
+    })
+final class ServeCommand implements Callable<Integer> {
+  /** Who does the members' input and output. */
+  enum IoChoice {
+    AUTO,
+    POOL;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  @Spec private @Nullable CommandSpec spec;
+
+  @Mixin private Verbosity verbosity = new Verbosity();
+
+  @Parameters(arity = "1..*", paramLabel = "MEMBER", description = "Files or block devices.")
+  private List<Path> members = List.of();
+
+  @Option(
+      names = "--listen",
+      paramLabel = "tcp:HOST:PORT|unix:PATH",
+      defaultValue = "tcp:127.0.0.1:10809",
+      converter = ListenConverter.class,
+      description =
+          "Where NBD clients connect; may be given several times, port 0 takes a free one"
+              + " (default: ${DEFAULT-VALUE}).")
+  private List<ListenAddress> listen = List.of();
+
+  @Option(
+      names = "--admin",
+      paramLabel = "HOST:PORT|unix:PATH",
+      defaultValue = AdminAddress.DEFAULT,
+      converter = AdminConverter.class,
+      description = "Where status, metrics and stop are asked for (default: ${DEFAULT-VALUE}).")
+  private AdminAddress admin = AdminAddress.parse(AdminAddress.DEFAULT);
+
+  @Option(
+      names = "--degraded",
+      description = "Start although a member is absent that was in sync when last seen.")
+  private boolean degraded;
+
+  @Option(names = "--read-only", description = "Write nothing to any member, not even a resync.")
+  private boolean readOnly;
+
+  @Option(
+      names = "--io",
+      paramLabel = "auto|pool",
+      defaultValue = "auto",
+      description = "Who does the members' input and output (default: ${DEFAULT-VALUE}).")
+  private IoChoice io = IoChoice.AUTO;
+
+  @Option(names = "--direct", description = "Go past the members' page cache.")
+  private boolean direct;
+
+  @Override
+  public Integer call() throws CommandException, InterruptedException {
+    verbosity.apply();
+    Serving.run(
+        new ServeOptions(
+            members.stream().map(member -> member.toAbsolutePath().toString()).toList(),
+            degraded,
+            readOnly,
+            direct,
+            engine(),
+            listen,
+            admin),
+        Objects.requireNonNull(spec).commandLine().getOut(),
+        _ -> {});
+    return NbdMirrorCommand.EXIT_DONE;
+  }
+
+  private IoEngine engine() {
+    return switch (io) {
+      case AUTO, POOL -> new PoolEngine();
+    };
+  }
+}

@@ -1,0 +1,19 @@
+package io.nbdmirror.nbd.handshake;
+
+import io.netty.channel.Channel;
+
+/** What a handshake needs from the server around it. Called on the channel's loop. */
+public interface HandshakeHost {
+  /** Whether the server is going away: every option is refused. */
+  boolean isShuttingDown();
+
+  /**
+   * The handshake is over and its last byte is with the socket. The channel does not read. The
+   * {@link HandshakeHandler} keeps what the client sent already and gives it to the handler that
+   * replaces it.
+   */
+  void attached(Channel channel, Negotiated negotiated);
+
+  /** The peer, as log lines name it. */
+  String peer();
+}

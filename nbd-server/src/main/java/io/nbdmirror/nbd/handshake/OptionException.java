@@ -1,0 +1,20 @@
+package io.nbdmirror.nbd.handshake;
+
+/** An option is refused; the message is the sentence that the client is sent. */
+final class OptionException extends Exception {
+  private static final long serialVersionUID = 1L;
+
+  private final int replyType;
+
+  /**
+   * @param replyType one of the protocol's error reply types
+   */
+  OptionException(int replyType, String message) {
+    super(message, null, false, false);
+    this.replyType = replyType;
+  }
+
+  int replyType() {
+    return replyType;
+  }
+}

@@ -1,0 +1,62 @@
+package io.nbdmirror.nbd.listen;
+
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoEventLoopGroup;
+import io.netty.channel.ServerChannel;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerDomainSocketChannel;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.unix.DomainSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+
+/** The listening sockets that fit a group of loops: native epoll's, or the JDK's. */
+enum SocketKinds {
+  EPOLL {
+    @Override
+    ServerChannel newTcpListener() {
+      return new EpollServerSocketChannel();
+    }
+
+    @Override
+    ServerChannel newUnixListener() {
+      return new EpollServerDomainSocketChannel();
+    }
+
+    @Override
+    SocketAddress unix(UnixDomainSocketAddress address) {
+      return new DomainSocketAddress(address.getPath().toFile());
+    }
+  },
+  NIO {
+    @Override
+    ServerChannel newTcpListener() {
+      return new NioServerSocketChannel();
+    }
+
+    @Override
+    ServerChannel newUnixListener() {
+      return new NioServerDomainSocketChannel();
+    }
+
+    @Override
+    SocketAddress unix(UnixDomainSocketAddress address) {
+      return address;
+    }
+  };
+
+  static SocketKinds of(EventLoopGroup group) {
+    return group instanceof IoEventLoopGroup loops && loops.isIoType(EpollIoHandler.class)
+        ? EPOLL
+        : NIO;
+  }
+
+  abstract ServerChannel newTcpListener();
+
+  abstract ServerChannel newUnixListener();
+
+  /** As this kind of socket wants it. */
+  abstract SocketAddress unix(UnixDomainSocketAddress address);
+}

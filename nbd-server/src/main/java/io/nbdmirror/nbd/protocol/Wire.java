@@ -1,0 +1,137 @@
+package io.nbdmirror.nbd.protocol;
+
+/**
+ * Every number and layout of the NBD protocol that is used here. All integers are big-endian and,
+ * unless said otherwise, unsigned.
+ *
+ * <pre>
+ * greeting, server to client (18 bytes)        client flags (4 bytes)
+ *  0        8        16      18                 0       4
+ *  +--------+--------+-------+                  +-------+
+ *  |NBDMAGIC|IHAVEOPT| flags |                  | flags |
+ *  +--------+--------+-------+                  +-------+
+ *
+ * option, client to server                     option reply, server to client
+ *  0        8      12     16                    0           8      12    16     20
+ *  +--------+------+------+---------+           +-----------+------+-----+------+---------+
+ *  |IHAVEOPT|option|length| data... |           |reply magic|option|type |length| data... |
+ *  +--------+------+------+---------+           +-----------+------+-----+------+---------+
+ *
+ * data of INFO and GO                          data of a SERVER reply
+ *  0       4                                    0       4
+ *  +-------+-------+-----+-----------+          +-------+-------+----------------+
+ *  |namelen|name...| n16 | n types16 |          |namelen|name...| description... |
+ *  +-------+-------+-----+-----------+          +-------+-------+----------------+
+ *
+ * data of INFO replies (type16 first)
+ *  EXPORT       +----+---------+-------+        BLOCK_SIZE  +----+-------+---------+-------+
+ *  (12 bytes)   | 0  | size64  |flags16|        (14 bytes)  | 3  | min32 | pref32  | max32 |
+ *               +----+---------+-------+                    +----+-------+---------+-------+
+ *  NAME, DESCRIPTION: type16, then the text to the end
+ *
+ * answer to EXPORT_NAME (134 bytes, or 10 under C_NO_ZEROES)
+ *  0      8       10          134
+ *  +------+-------+-----------+
+ *  |size64|flags16| 124 zeroes|
+ *  +------+-------+-----------+
+ *
+ * request (28 bytes, then the payload of a WRITE)
+ *  0       4       6      8       16      24     28
+ *  +-------+-------+------+-------+-------+------+------------+
+ *  | magic | flags | type | cookie|offset |length| payload... |
+ *  +-------+-------+------+-------+-------+------+------------+
+ *
+ * simple reply (16 bytes, then the data of a READ that succeeded)
+ *  0       4       8       16
+ *  +-------+-------+-------+---------+
+ *  | magic | error | cookie| data... |
+ *  +-------+-------+-------+---------+
+ * </pre>
+ */
+public final class Wire {
+  /** "NBDMAGIC". */
+  public static final long GREETING_MAGIC = 0x4e42444d41474943L;
+
+  /** "IHAVEOPT": ends the greeting, and starts every option. */
+  public static final long OPTION_MAGIC = 0x49484156454f5054L;
+
+  public static final long OPTION_REPLY_MAGIC = 0x0003e889045565a9L;
+  public static final int REQUEST_MAGIC = 0x25609513;
+  public static final int SIMPLE_REPLY_MAGIC = 0x67446698;
+
+  public static final int GREETING_BYTES = 18;
+  public static final int CLIENT_FLAGS_BYTES = 4;
+  public static final int OPTION_HEADER_BYTES = 16;
+  public static final int OPTION_REPLY_HEADER_BYTES = 20;
+  public static final int EXPORT_NAME_PADDING_BYTES = 124;
+  public static final int REQUEST_BYTES = 28;
+  public static final int SIMPLE_REPLY_BYTES = 16;
+
+  /** The longest string the protocol allows. */
+  public static final int MAX_STRING_BYTES = 4096;
+
+  // Offsets in a request.
+  public static final int REQUEST_FLAGS = 4;
+  public static final int REQUEST_TYPE = 6;
+  public static final int REQUEST_COOKIE = 8;
+  public static final int REQUEST_OFFSET = 16;
+  public static final int REQUEST_LENGTH = 24;
+
+  // Handshake flags; the client's have the same values as the server's.
+  public static final int FLAG_FIXED_NEWSTYLE = 1;
+  public static final int FLAG_NO_ZEROES = 1 << 1;
+
+  // Options.
+  public static final int OPT_EXPORT_NAME = 1;
+  public static final int OPT_ABORT = 2;
+  public static final int OPT_LIST = 3;
+  public static final int OPT_STARTTLS = 5;
+  public static final int OPT_INFO = 6;
+  public static final int OPT_GO = 7;
+  public static final int OPT_STRUCTURED_REPLY = 8;
+
+  // Option reply types; those with bit 31 are errors.
+  public static final int REP_ACK = 1;
+  public static final int REP_SERVER = 2;
+  public static final int REP_INFO = 3;
+  public static final int REP_ERR_UNSUP = 0x8000_0001;
+  public static final int REP_ERR_POLICY = 0x8000_0002;
+  public static final int REP_ERR_INVALID = 0x8000_0003;
+  public static final int REP_ERR_UNKNOWN = 0x8000_0006;
+  public static final int REP_ERR_SHUTDOWN = 0x8000_0007;
+  public static final int REP_ERR_TOO_BIG = 0x8000_0009;
+
+  // Types of information in INFO replies.
+  public static final int INFO_EXPORT = 0;
+  public static final int INFO_NAME = 1;
+  public static final int INFO_DESCRIPTION = 2;
+  public static final int INFO_BLOCK_SIZE = 3;
+
+  // Transmission flags.
+  public static final int HAS_FLAGS = 1;
+  public static final int READ_ONLY = 1 << 1;
+  public static final int SEND_FLUSH = 1 << 2;
+  public static final int SEND_FUA = 1 << 3;
+  public static final int SEND_TRIM = 1 << 5;
+  public static final int SEND_WRITE_ZEROES = 1 << 6;
+  public static final int CAN_MULTI_CONN = 1 << 8;
+
+  // Request types.
+  public static final int CMD_READ = 0;
+  public static final int CMD_WRITE = 1;
+  public static final int CMD_DISC = 2;
+  public static final int CMD_FLUSH = 3;
+  public static final int CMD_TRIM = 4;
+  public static final int CMD_CACHE = 5;
+  public static final int CMD_WRITE_ZEROES = 6;
+  public static final int CMD_BLOCK_STATUS = 7;
+
+  // Request flags.
+  public static final int CMD_FLAG_FUA = 1;
+  public static final int CMD_FLAG_NO_HOLE = 1 << 1;
+  public static final int CMD_FLAG_DF = 1 << 2;
+  public static final int CMD_FLAG_REQ_ONE = 1 << 3;
+  public static final int CMD_FLAG_FAST_ZERO = 1 << 4;
+
+  private Wire() {}
+}

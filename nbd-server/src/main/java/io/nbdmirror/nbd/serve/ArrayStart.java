@@ -1,0 +1,81 @@
+package io.nbdmirror.nbd.serve;
+
+import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.nbd.array.ServedArray;
+import io.nbdmirror.nbd.export.Export;
+import io.nbdmirror.nbd.metrics.RequestTotals;
+import io.nbdmirror.raid.Mirror;
+import io.nbdmirror.raid.assembly.Assembly;
+import io.nbdmirror.raid.assembly.AssemblyException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+
+/**
+ * An array that is assembled and can be started or, as long as it is not, be given up with nothing
+ * written.
+ *
+ * @param loop the loop it lives on
+ */
+record ArrayStart(
+    ServedArray array, Mirror mirror, Scheduler loop, Export export, RequestTotals totals) {
+
+  /**
+   * Assembles it. Blocks, so it must not be called on a loop.
+   *
+   * @param devices opened on {@code loop}; the array's own from now on, closed if this fails
+   * @throws StartException with assembly's sentence
+   */
+  static ArrayStart assemble(
+      ArrayPlan plan, List<BlockDevice> devices, boolean degraded, boolean readOnly, Scheduler loop)
+      throws StartException, InterruptedException {
+    CompletableFuture<Mirror> assembled = new CompletableFuture<>();
+    loop.execute(() ->
+        Assembly.assemble(
+            devices,
+            degraded,
+            readOnly,
+            loop,
+            (mirror, failure) -> {
+              if (mirror != null) {
+                assembled.complete(mirror);
+              } else {
+                devices.forEach(BlockDevice::close);
+                assembled.completeExceptionally(
+                    failure != null ? failure : new IllegalStateException("neither"));
+              }
+            }));
+    try {
+      return of(plan.name(), assembled.get(), readOnly, loop);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof AssemblyException failure) {
+        throw new StartException(failure);
+      }
+      throw new IllegalStateException("assembly of array " + plan.name() + " broke down", e);
+    }
+  }
+
+  private static ArrayStart of(String name, Mirror mirror, boolean readOnly, Scheduler loop) {
+    Export export =
+        new Export(
+            name,
+            "array " + mirror.uuid(),
+            mirror,
+            loop,
+            readOnly,
+            Export.DEFAULT_PREFERRED_BLOCK_BYTES);
+    return new ArrayStart(
+        ServedArray.of(name, mirror, loop), mirror, loop, export, new RequestTotals(name));
+  }
+
+  /** From now on members are written to. Any thread. */
+  void start() {
+    loop.execute(mirror::start);
+  }
+
+  /** Closes the members of an array that has not been started. Any thread. */
+  void giveUp() {
+    loop.execute(mirror::close);
+  }
+}

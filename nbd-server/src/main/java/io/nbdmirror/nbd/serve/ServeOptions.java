@@ -1,0 +1,30 @@
+package io.nbdmirror.nbd.serve;
+
+import io.nbdmirror.io.engine.IoEngine;
+import io.nbdmirror.nbd.admin.AdminAddress;
+import io.nbdmirror.nbd.listen.ListenAddress;
+import java.util.List;
+
+/**
+ * What to serve, how and where.
+ *
+ * @param members paths of the members, of one array or several
+ * @param degraded start although a member that was in sync is absent
+ * @param readOnly write nothing to any member
+ * @param direct go past the page cache
+ * @param engine does the members' input and output
+ * @param listen where NBD clients connect
+ */
+public record ServeOptions(
+    List<String> members,
+    boolean degraded,
+    boolean readOnly,
+    boolean direct,
+    IoEngine engine,
+    List<ListenAddress> listen,
+    AdminAddress admin) {
+  public ServeOptions {
+    members = List.copyOf(members);
+    listen = List.copyOf(listen);
+  }
+}

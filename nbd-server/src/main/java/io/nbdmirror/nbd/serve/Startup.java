@@ -1,0 +1,129 @@
+package io.nbdmirror.nbd.serve;
+
+import io.nbdmirror.io.loop.EventLoopScheduler;
+import io.nbdmirror.nbd.admin.AdminServer;
+import io.nbdmirror.nbd.admin.AdminToken;
+import io.nbdmirror.nbd.admin.AdminTokenFile;
+import io.nbdmirror.nbd.export.Export;
+import io.nbdmirror.nbd.export.ExportRegistry;
+import io.nbdmirror.nbd.listen.ListenAddress;
+import io.nbdmirror.nbd.listen.NbdServer;
+import io.nbdmirror.nbd.metrics.MetricsPage;
+import io.nbdmirror.nbd.metrics.RequestTotals;
+import io.nbdmirror.nbd.metrics.ServerMetrics;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Puts a server together: all of it, or nothing and not a byte written. Members are opened and
+ * arrays assembled, which only reads; then every address is taken; only then are the arrays
+ * started. Used once, on a thread that may wait.
+ */
+public final class Startup {
+  private final ServeOptions options;
+  private final Map<String, String> environment;
+  private final String version;
+  private final Map<Export, RequestTotals> totals = new ConcurrentHashMap<>();
+
+  /** How to give back what has been taken so far, the last first. */
+  private final Deque<Runnable> undo = new ArrayDeque<>();
+
+  /**
+   * @param environment of the process; says where the admin token goes
+   * @param version of this program
+   */
+  public Startup(ServeOptions options, Map<String, String> environment, String version) {
+    this.options = options;
+    this.environment = environment;
+    this.version = version;
+  }
+
+  /**
+   * Starts serving.
+   *
+   * @throws StartException with the sentence of whatever was in the way
+   */
+  public Server run() throws StartException, InterruptedException {
+    boolean done = false;
+    try {
+      Server server = assemble();
+      done = true;
+      return server;
+    } finally {
+      if (!done) {
+        undo.forEach(Runnable::run);
+      }
+    }
+  }
+
+  private Server assemble() throws StartException, InterruptedException {
+    SameFile.refuse(options.members());
+    Loops loops = new Loops(options.members().size());
+    undo.push(loops::close);
+    List<ArrayStart> starts = arrays(loops);
+    starts.forEach(start -> totals.put(start.export(), start.totals()));
+
+    ExportRegistry exports = new ExportRegistry();
+    NbdServer clients = new NbdServer(exports, loops.group(), totals::get);
+    undo.push(clients::close);
+    List<ListenAddress> listening = listen(clients);
+    ServedArrays arrays = new ServedArrays(exports, clients);
+    ServerMetrics metrics = new ServerMetrics(() -> clients.clients().size());
+    metrics.add(starts.stream().map(ArrayStart::totals).toList());
+
+    AdminToken token = AdminToken.random();
+    AdminServer admin = admin(arrays, metrics, token);
+    AdminTokenFile tokenFile = AdminTokenFile.of(admin.address(), environment);
+    try {
+      tokenFile.write(token);
+    } catch (IOException e) {
+      throw new StartException(e);
+    }
+    undo.clear();
+    arrays.start(starts);
+    return new Server(arrays, clients, listening, admin, tokenFile, token, loops);
+  }
+
+  private List<ArrayStart> arrays(Loops loops) throws StartException, InterruptedException {
+    MemberFiles files = new MemberFiles(options.engine(), options.direct(), options.readOnly());
+    List<ArrayStart> starts = new ArrayList<>();
+    for (ArrayPlan plan : ArrayPlan.of(files.identify(options.members(), loops.next()))) {
+      EventLoopScheduler loop = loops.next();
+      ArrayStart start =
+          ArrayStart.assemble(
+              plan, files.open(plan, loop), options.degraded(), options.readOnly(), loop);
+      undo.push(start::giveUp);
+      starts.add(start);
+    }
+    return starts;
+  }
+
+  private List<ListenAddress> listen(NbdServer clients) throws StartException {
+    List<ListenAddress> listening = new ArrayList<>();
+    for (ListenAddress address : options.listen()) {
+      try {
+        listening.add(clients.listen(address));
+      } catch (IOException e) {
+        throw new StartException(e);
+      }
+    }
+    return listening;
+  }
+
+  private AdminServer admin(ServedArrays arrays, ServerMetrics metrics, AdminToken token)
+      throws StartException {
+    try {
+      AdminServer admin =
+          AdminServer.start(options.admin(), arrays, new MetricsPage(version, metrics), token);
+      undo.push(admin::close);
+      return admin;
+    } catch (IOException e) {
+      throw new StartException(e);
+    }
+  }
+}

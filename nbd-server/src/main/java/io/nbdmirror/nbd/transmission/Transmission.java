@@ -1,0 +1,233 @@
+package io.nbdmirror.nbd.transmission;
+
+import io.nbdmirror.nbd.export.Export;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import java.util.ArrayDeque;
+import java.util.Queue;
+import java.util.concurrent.RejectedExecutionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One client's requests, on the export's loop from decode to reply.
+ *
+ * <p>Replies are flushed once for what a receive brought, and once a loop turn for what completed
+ * otherwise. While requests wait for room in flight, or the client does not read its replies, the
+ * socket is not read.
+ */
+final class Transmission implements RequestReader.Owner {
+  private static final Logger LOG = LoggerFactory.getLogger(Transmission.class);
+
+  private final ChannelHandlerContext ctx;
+  private final TransmissionHost host;
+  private final InFlightWindow window;
+  private final ReplyQueue replies;
+  private final DeviceRequests requests;
+  private final RequestReader reader;
+  private final Runnable endOfTurn = this::endOfTurn;
+  private final Runnable woken = this::woken;
+
+  /** Received and not yet read; more than one buffer only if the peer closed while paused. */
+  private final Queue<ByteBuf> backlog = new ArrayDeque<>(2);
+
+  /** Requests are being read or their replies collected: a flush will follow anyway. */
+  private boolean inBatch;
+
+  private boolean paused;
+  private boolean endOfTurnScheduled;
+
+  /** Nothing is read any more; the channel is closed once nothing is in flight. */
+  private boolean ending;
+
+  private boolean closing;
+  private boolean channelClosed;
+  private boolean reportedEnd;
+
+  Transmission(
+      ChannelHandlerContext ctx,
+      Export export,
+      int transmissionFlags,
+      TransmissionHost host,
+      TransferCounters counters) {
+    this.ctx = ctx;
+    this.host = host;
+    window =
+        new InFlightWindow(
+            host.connectionLimitBytes(), host.budget(), this::wakeFromAnyThread, this::windowGiven);
+    replies = new ReplyQueue(ctx, window);
+    requests =
+        new DeviceRequests(
+            export, ctx.alloc(), replies, window, counters, host.meter(export), this::requestEnded);
+    RequestRules rules = new RequestRules(export.device().sizeBytes(), transmissionFlags);
+    reader = new RequestReader(this, rules, requests, window, counters, ctx.alloc());
+  }
+
+  void received(ByteBuf in) {
+    if (ending || channelClosed) {
+      in.release();
+      return;
+    }
+    backlog.add(in);
+    if (!paused) {
+      readBacklog();
+    }
+  }
+
+  void receiveComplete() {
+    settle();
+  }
+
+  /** Leaves {@code inBatch} set: the caller settles. */
+  private void readBacklog() {
+    inBatch = true;
+    requests.startBatch();
+    ByteBuf in = backlog.peek();
+    while (in != null) {
+      switch (reader.read(in)) {
+        case CONSUMED -> {
+          backlog.remove();
+          in.release();
+          in = backlog.peek();
+        }
+        case PAUSED -> {
+          paused = true;
+          ctx.channel().config().setAutoRead(false);
+          return;
+        }
+        case ENDED -> {
+          endInput();
+          return;
+        }
+      }
+    }
+  }
+
+  /** Sends what has been answered; closes the connection if that was its last act. */
+  private void settle() {
+    inBatch = false;
+    requests.flush();
+    boolean last = ending || host.isShuttingDown();
+    if (last && requests.isIdle() && !closing && !channelClosed) {
+      closing = true;
+      endInput();
+      replies.flushAndClose();
+    }
+  }
+
+  private void endOfTurn() {
+    endOfTurnScheduled = false;
+    if (channelClosed) {
+      return;
+    }
+    if (paused && !ending) {
+      paused = false;
+      readBacklog();
+      if (!paused && !ending) {
+        ctx.channel().config().setAutoRead(true);
+      }
+    }
+    settle();
+  }
+
+  void scheduleEndOfTurn() {
+    if (!endOfTurnScheduled && !channelClosed) {
+      endOfTurnScheduled = true;
+      ctx.executor().execute(endOfTurn);
+    }
+  }
+
+  private void requestEnded() {
+    if (channelClosed) {
+      requests.flush();
+      reportEndIfIdle();
+    } else if (!inBatch) {
+      scheduleEndOfTurn();
+    }
+  }
+
+  private void windowGiven() {
+    if (paused && !inBatch) {
+      scheduleEndOfTurn();
+    }
+  }
+
+  void writabilityChanged() {
+    if (paused && ctx.channel().isWritable()) {
+      scheduleEndOfTurn();
+    }
+  }
+
+  private void wakeFromAnyThread() {
+    try {
+      ctx.executor().execute(woken);
+    } catch (RejectedExecutionException loopHasEnded) {
+      LOG.debug("{} is gone with its loop", host.peer());
+    }
+  }
+
+  private void woken() {
+    window.woken();
+    if (paused) {
+      scheduleEndOfTurn();
+    }
+  }
+
+  void disconnect() {
+    if (!ending && !channelClosed) {
+      endInput();
+      scheduleEndOfTurn();
+    }
+  }
+
+  @Override
+  public boolean mayBegin() {
+    if (!ctx.channel().isWritable()) {
+      requests.flush();
+    }
+    return ctx.channel().isWritable();
+  }
+
+  @Override
+  public boolean isShuttingDown() {
+    return host.isShuttingDown();
+  }
+
+  @Override
+  public void disconnectAsked() {
+    LOG.debug("{} disconnects", host.peer());
+  }
+
+  @Override
+  public void streamBroken(String why) {
+    LOG.warn("closed {}: {}", host.peer(), why);
+    closing = true;
+    requests.flush();
+    ctx.close();
+  }
+
+  private void endInput() {
+    ending = true;
+    reader.end();
+    ctx.channel().config().setAutoRead(false);
+    ByteBuf in = backlog.poll();
+    while (in != null) {
+      in.release();
+      in = backlog.poll();
+    }
+  }
+
+  void channelClosed() {
+    channelClosed = true;
+    endInput();
+    requests.abandon();
+    reportEndIfIdle();
+  }
+
+  private void reportEndIfIdle() {
+    if (requests.isIdle() && !reportedEnd) {
+      reportedEnd = true;
+      host.ended();
+    }
+  }
+}

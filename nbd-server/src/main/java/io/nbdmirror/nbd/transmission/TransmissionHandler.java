@@ -1,0 +1,89 @@
+package io.nbdmirror.nbd.transmission;
+
+import io.nbdmirror.nbd.export.Export;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Brings a channel's events to its {@link Transmission}. */
+public final class TransmissionHandler extends ChannelInboundHandlerAdapter {
+  private static final Logger LOG = LoggerFactory.getLogger(TransmissionHandler.class);
+
+  private final Export export;
+  private final int transmissionFlags;
+  private final TransmissionHost host;
+  private final TransferCounters counters;
+  private @Nullable Transmission transmission;
+
+  /**
+   * For a channel on the export's loop.
+   *
+   * @param transmissionFlags what the client was told that the export can do
+   */
+  public TransmissionHandler(
+      Export export, int transmissionFlags, TransmissionHost host, TransferCounters counters) {
+    this.export = export;
+    this.transmissionFlags = transmissionFlags;
+    this.host = host;
+    this.counters = counters;
+  }
+
+  /**
+   * Looks again whether the server is shutting down, and if so closes the connection once nothing
+   * is in flight. On the loop.
+   */
+  public void shutdownBegun() {
+    transmission().scheduleEndOfTurn();
+  }
+
+  /** Closes the connection once what is in flight has been answered. On the loop. */
+  public void disconnect() {
+    transmission().disconnect();
+  }
+
+  private Transmission transmission() {
+    if (transmission == null) {
+      throw new IllegalStateException("not in a pipeline yet");
+    }
+    return transmission;
+  }
+
+  @Override
+  public void handlerAdded(ChannelHandlerContext ctx) {
+    transmission = new Transmission(ctx, export, transmissionFlags, host, counters);
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    transmission().received((ByteBuf) message);
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext ctx) {
+    transmission().receiveComplete();
+  }
+
+  @Override
+  public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+    transmission().writabilityChanged();
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    transmission().channelClosed();
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    if (cause instanceof IOException) {
+      LOG.debug("lost {}", host.peer(), cause);
+    } else {
+      LOG.error("closed {} after an internal error", host.peer(), cause);
+    }
+    ctx.close();
+  }
+}

@@ -1,0 +1,122 @@
+package io.nbdmirror.nbd.array;
+
+import io.nbdmirror.io.Completion;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.raid.status.ArrayCounters;
+import io.nbdmirror.raid.status.ArrayDetail;
+import io.nbdmirror.raid.status.ArrayStatus;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** An array without disks: always the same answers, on a loop that can be stuck. */
+public final class FakeArray implements ServedArray.Engine, Scheduler {
+  private final String name;
+  private final UUID uuid;
+  private final List<Runnable> stuckTasks = new ArrayList<>();
+  private boolean stuck;
+  private @Nullable DeviceException stopFailure;
+  private int stops;
+
+  public FakeArray(String name) {
+    this.name = name;
+    this.uuid = UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8));
+  }
+
+  public ServedArray served() {
+    return new ServedArray(name, "host:" + name, uuid, this, this);
+  }
+
+  /** From now on the loop does nothing. */
+  public FakeArray stuck() {
+    stuck = true;
+    return this;
+  }
+
+  /** Stopping ends with this. */
+  public FakeArray failingToStop(DeviceException failure) {
+    stopFailure = failure;
+    return this;
+  }
+
+  public int stops() {
+    return stops;
+  }
+
+  public UUID uuid() {
+    return uuid;
+  }
+
+  @Override
+  public ArrayStatus status() {
+    return new ArrayStatus(
+        name,
+        uuid.toString(),
+        64L << 20,
+        ArrayStatus.State.DEGRADED,
+        List.of(
+            new ArrayStatus.Member("/m/\"0\"", 0, ArrayStatus.Role.IN_SYNC, false, 1, 2),
+            new ArrayStatus.Member("", 1, ArrayStatus.Role.MISSING, false, 0, 0)),
+        new ArrayStatus.Bitmap(ArrayStatus.BitmapKind.INTERNAL, 65536, 1024, 5),
+        new ArrayStatus.Sync(ArrayStatus.SyncAction.RESYNC, 32L << 20, 64L << 20, 4096, 1000, -1),
+        List.of());
+  }
+
+  @Override
+  public ArrayDetail detail() {
+    return new ArrayDetail(
+        status(),
+        "1.2",
+        1_700_000_000_000_000L,
+        1_700_000_001_000_000L,
+        17,
+        15,
+        List.of(
+            new ArrayDetail.MemberDetail(
+                "/m/\"0\"", 0, "00000000-0000-0000-0000-000000000001", 1 << 20, 3),
+            new ArrayDetail.MemberDetail("", 1, "", 0, 0)));
+  }
+
+  @Override
+  public ArrayCounters counters() {
+    return new ArrayCounters(7, 6, 4096, 5, 1);
+  }
+
+  @Override
+  public void stop(Completion done) {
+    stops++;
+    done.completed(stopFailure);
+  }
+
+  @Override
+  public void execute(Runnable task) {
+    if (stuck) {
+      stuckTasks.add(task);
+    } else {
+      task.run();
+    }
+  }
+
+  @Override
+  public boolean inLoop() {
+    return true;
+  }
+
+  @Override
+  public Timer schedule(Runnable task, long delayNanos) {
+    throw new UnsupportedOperationException("nobody has anything to schedule here");
+  }
+
+  @Override
+  public long nanoTime() {
+    return 0;
+  }
+
+  @Override
+  public long wallClockMicros() {
+    return 0;
+  }
+}
