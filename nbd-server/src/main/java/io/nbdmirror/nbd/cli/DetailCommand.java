@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "detail",
     description = "Shows all there is to know about one array of a running server.",
-    footer = {"", "Example:", "  nbdmirror detail data"})
+    footer = {"", "Examples:", "  nbdmirror detail data"})
 final class DetailCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
 

@@ -1,0 +1,5 @@
+/** What {@code mdadm} and nbdmirror say of the same members. */
+@NullMarked
+package io.nbdmirror.integration.examine;
+
+import org.jspecify.annotations.NullMarked;
