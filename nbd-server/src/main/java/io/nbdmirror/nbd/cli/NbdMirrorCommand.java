@@ -23,11 +23,13 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       DemoCommand.class,
+      CreateCommand.class,
       ServeCommand.class,
       StatusCommand.class,
       DetailCommand.class,
       ClientsCommand.class,
       StopCommand.class,
+      ZeroSuperblockCommand.class,
     },
     footer = {
       "",

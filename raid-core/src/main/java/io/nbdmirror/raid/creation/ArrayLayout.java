@@ -163,7 +163,12 @@ public record ArrayLayout(
     return Math.toIntExact(((bits + 7) / 8 + 256 + 4095) / 4096 * PAGE);
   }
 
-  boolean hasBitmap() {
+  /** Bytes used on each member, which is the array's size. */
+  public long sizeBytes() {
+    return size * MdSuperblock.SECTOR_BYTES;
+  }
+
+  public boolean hasBitmap() {
     return bitmapChunkBytes != 0;
   }
 

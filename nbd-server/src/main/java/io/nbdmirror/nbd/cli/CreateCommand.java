@@ -1,0 +1,203 @@
+package io.nbdmirror.nbd.cli;
+
+import io.nbdmirror.raid.creation.ArrayCreation;
+import io.nbdmirror.raid.creation.ArrayCreation.Slot;
+import io.nbdmirror.raid.creation.ArrayLayout;
+import io.nbdmirror.raid.creation.NewArray;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Makes a mirror of files or block devices. */
+@Command(
+    name = "create",
+    description = {
+      "Makes a mirror of existing files or block devices, as 'mdadm --create' would.",
+      "A member that already carries something is refused, and no member is touched."
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  truncate -s 1G a.img b.img",
+      "  nbdmirror create data a.img b.img",
+      "  nbdmirror create data /dev/sdb1 missing",
+      "  nbdmirror create data a.img b.img --bitmap-chunk 1M --size 512M",
+      "  nbdmirror create data fast.img slow.img --write-mostly slow.img --write-behind 256",
+    })
+final class CreateCommand implements Callable<Integer> {
+  private static final String MISSING = "missing";
+
+  /** Where the write-intent bitmap goes, as it is spelled on the command line. */
+  enum BitmapKind {
+    internal,
+    none
+  }
+
+  @Spec private @Nullable CommandSpec spec;
+
+  @Parameters(
+      index = "0",
+      paramLabel = "NAME",
+      description = "The array's name, and its export's: at most 32 bytes.")
+  private String name = "";
+
+  @Parameters(
+      index = "1..*",
+      arity = "1..*",
+      paramLabel = "MEMBER",
+      description = "What holds the copies, 1 to 16; 'missing' leaves a slot empty for now.")
+  private List<String> members = List.of();
+
+  @Option(
+      names = "--size",
+      paramLabel = "BYTES",
+      converter = SizeConverter.class,
+      description = "Bytes used on each member, K, M, G, T allowed (default: what fits on all).")
+  private long sizeBytes;
+
+  @Option(
+      names = "--bitmap",
+      paramLabel = "internal|none",
+      description = "Where the write-intent bitmap is kept (default: ${DEFAULT-VALUE}).")
+  private BitmapKind bitmap = BitmapKind.internal;
+
+  @Option(
+      names = "--bitmap-chunk",
+      paramLabel = "BYTES",
+      converter = SizeConverter.class,
+      description = "Bytes of the array for each bit, a power of two (default: 64M or more).")
+  private long bitmapChunkBytes;
+
+  @Option(
+      names = "--delay",
+      paramLabel = "SECONDS",
+      converter = SecondsConverter.class,
+      description = "How often idle bits are cleared (default: 5s).")
+  private long delaySeconds = NewArray.DEFAULT_DAEMON_SLEEP_SECONDS;
+
+  @Option(
+      names = "--metadata",
+      paramLabel = "1.2|1.1|1.0",
+      description = "md's metadata version; 1.0 is at the end (default: ${DEFAULT-VALUE}).")
+  private String metadata = "1.2";
+
+  @Option(
+      names = "--assume-clean",
+      description = "The members are the same already: leave out the first resync.")
+  private boolean assumeClean;
+
+  @Option(
+      names = "--write-mostly",
+      paramLabel = "MEMBER",
+      description = "Read from this member only when no other can be read; may be repeated.")
+  private List<String> writeMostly = List.of();
+
+  @Option(
+      names = "--write-behind",
+      paramLabel = "N",
+      description = "Up to N writes may be outstanding on write-mostly members (default: none).")
+  private int writeBehind;
+
+  @Option(names = "--force", description = "Overwrite members that already carry something.")
+  private boolean force;
+
+  @Override
+  public Integer call() throws IOException, CommandException, InterruptedException {
+    requireWriteMostlyMembers();
+    NewArray array = array();
+    List<String> present = members.stream().filter(each -> !each.equals(MISSING)).toList();
+    try (OpenMembers open = OpenMembers.open(present)) {
+      ArrayLayout layout = open.await(answer -> create(array, open, answer));
+      report(array, layout, present);
+    }
+    return NbdMirrorCommand.EXIT_DONE;
+  }
+
+  private void create(NewArray array, OpenMembers open, CompletableFuture<ArrayLayout> answer) {
+    List<Slot> slots = new ArrayList<>();
+    for (String member : members) {
+      slots.add(
+          member.equals(MISSING)
+              ? new Slot(null, false)
+              : new Slot(open.device(member), writeMostly.contains(member)));
+    }
+    ArrayCreation.create(
+        array,
+        slots,
+        force,
+        open.wallClockMicros(),
+        (layout, failure) -> {
+          if (failure != null) {
+            answer.completeExceptionally(failure);
+          } else {
+            answer.complete(layout);
+          }
+        });
+  }
+
+  private NewArray array() {
+    int minorVersion =
+        switch (metadata) {
+          case "1.0" -> 0;
+          case "1.1" -> 1;
+          case "1.2" -> 2;
+          default -> throw usage("--metadata takes 1.2, 1.1 or 1.0, not '%s'".formatted(metadata));
+        };
+    return new NewArray(
+        name,
+        UUID.randomUUID(),
+        minorVersion,
+        sizeBytes,
+        bitmap == BitmapKind.internal,
+        bitmapChunkBytes,
+        delaySeconds,
+        writeBehind,
+        assumeClean,
+        members.stream().map(each -> UUID.randomUUID()).toList());
+  }
+
+  private void requireWriteMostlyMembers() {
+    for (String each : writeMostly) {
+      if (each.equals(MISSING) || !members.contains(each)) {
+        throw usage("--write-mostly names '%s', which is none of the members".formatted(each));
+      }
+    }
+  }
+
+  private ParameterException usage(String sentence) {
+    return new ParameterException(Objects.requireNonNull(spec).commandLine(), sentence);
+  }
+
+  private void report(NewArray array, ArrayLayout layout, List<String> present) {
+    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    out.println("created array " + name);
+    out.println("  uuid      " + MdUuid.text(array.uuid()));
+    out.println("  metadata  " + metadata);
+    out.println("  size      %d bytes on each member".formatted(layout.sizeBytes()));
+    out.println(
+        layout.hasBitmap()
+            ? "  bitmap    internal, %d bytes a bit".formatted(layout.bitmapChunkBytes())
+            : "  bitmap    none: an unclean stop means a full resync");
+    for (int slot = 0; slot < members.size(); slot++) {
+      String member = members.get(slot);
+      String flag = writeMostly.contains(member) ? ", write-mostly" : "";
+      out.println("  slot %-4d %s%s".formatted(slot, member, flag));
+    }
+    String degraded = present.size() < members.size() ? "--degraded " : "";
+    out.println("serve it with:");
+    out.println("  nbdmirror serve " + degraded + ShellWords.join(present));
+    out.flush();
+  }
+}
