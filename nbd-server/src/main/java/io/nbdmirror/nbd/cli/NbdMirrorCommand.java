@@ -29,6 +29,8 @@ import picocli.CommandLine.Spec;
       DetailCommand.class,
       ClientsCommand.class,
       StopCommand.class,
+      ExamineCommand.class,
+      ExamineBitmapCommand.class,
       ZeroSuperblockCommand.class,
     },
     footer = {
