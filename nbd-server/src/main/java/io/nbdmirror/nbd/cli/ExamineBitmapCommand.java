@@ -1,9 +1,9 @@
 package io.nbdmirror.nbd.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.nbdmirror.bitmap.format.StoredBitmap;
-import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.nbdmirror.raid.superblock.MemberInspection;
+import io.nbdmirror.raid.superblock.SuperblockException;
+import io.nbdmirror.raid.superblock.SuperblockException.Problem;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Objects;
@@ -15,53 +15,60 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Shows a write-intent bitmap. */
+/** What {@code mdadm --examine-bitmap} tells. */
 @Command(
     name = "examine-bitmap",
-    description = "Shows a write-intent bitmap, as mdadm -X does and more; never writes.",
+    description = {
+      "Shows a write-intent bitmap in mdadm's words, and which bytes of the array are dirty.",
+      "Nothing is written, and a bitmap that is in use may be examined."
+    },
     footer = {
-      "",
-      "Works on members that are being served, whose bits may be newer in memory.",
       "",
       "Examples:",
       "  nbdmirror examine-bitmap a.img",
-      "  nbdmirror examine-bitmap --json /var/lib/bitmaps/data",
+      "  nbdmirror examine-bitmap --json array.bitmap | jq .dirtyRanges",
     })
 final class ExamineBitmapCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
 
-  @Parameters(paramLabel = "FILE|MEMBER", description = "Bitmap file, or member of an array.")
-  private String path = "";
-
-  @Option(names = "--json", description = "Print JSON, with md's field names.")
+  @Option(names = "--json", description = "One JSON document instead of text.")
   private boolean json;
 
+  @Parameters(
+      paramLabel = "FILE|MEMBER",
+      description = "A member that has the bitmap on it, or the file that a bitmap is kept in.")
+  private String path = "";
+
   @Override
-  public Integer call() throws Exception {
-    StoredBitmap bitmap = BitmapFile.isBitmap(path) ? BitmapFile.read(path) : internal();
+  public Integer call() throws IOException, CommandException, InterruptedException {
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    StoredBitmap bitmap = bitmap();
     if (json) {
-      ObjectNode document = ExamineJson.MAPPER.createObjectNode();
-      document.put("path", path);
-      document.setAll(ExamineJson.of(bitmap));
-      out.println(document.toPrettyString());
+      out.println(ExamineJson.of(bitmap).put("path", path).toPrettyString());
     } else {
       BitmapText.print(out, path, bitmap);
     }
+    out.flush();
     return NbdMirrorCommand.EXIT_DONE;
   }
 
-  private StoredBitmap internal() throws IOException, CommandException, InterruptedException {
-    MemberInspection member = ExamineCommand.inspect(path);
-    if (member.bitmap() != null) {
-      return member.bitmap();
+  private StoredBitmap bitmap() throws IOException, CommandException, InterruptedException {
+    MemberInspection member;
+    try (Inspections inspections = new Inspections()) {
+      member = inspections.inspect(path);
+    } catch (SuperblockException e) {
+      if (e.problem() == Problem.ABSENT) {
+        return BitmapFile.read(path);
+      }
+      throw new CommandException(String.valueOf(e.getMessage()));
     }
-    if (member.bitmapProblem() != null) {
-      throw new CommandException(member.bitmapProblem());
+    StoredBitmap bitmap = member.bitmap();
+    if (bitmap != null) {
+      return bitmap;
     }
     throw new CommandException(
-        member.superblock().hasFeature(MdSuperblock.FEATURE_BITMAP_OFFSET)
-            ? "the bitmap of %s cannot be found".formatted(path)
-            : "%s doesn't have bitmap: its array has none, or keeps it in a file".formatted(path));
+        member.bitmapProblem() != null
+            ? member.bitmapProblem()
+            : path + " has no write-intent bitmap: its array keeps none on its members");
   }
 }

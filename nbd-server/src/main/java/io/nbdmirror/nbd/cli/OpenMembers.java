@@ -7,7 +7,6 @@ import io.nbdmirror.io.file.Access;
 import io.nbdmirror.io.file.FileDevice;
 import io.nbdmirror.io.loop.EventLoopScheduler;
 import io.nbdmirror.raid.creation.CreationException;
-import io.nbdmirror.raid.superblock.SuperblockException;
 import io.netty.channel.DefaultEventLoop;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -23,8 +22,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * Members opened on a loop of their own for as long as one command runs. Used from the command's
- * thread, which waits.
+ * Members opened exclusively, on a loop of their own, for as long as one command runs. Used from
+ * the command's thread, which waits.
  */
 final class OpenMembers implements AutoCloseable {
   private static final int FILE_TYPE = 0xf000;
@@ -36,23 +35,14 @@ final class OpenMembers implements AutoCloseable {
 
   private OpenMembers() {}
 
-  /** Opens all of them exclusively or none; refuses two names of one file, and what is in use. */
+  /** Opens all of them or none; refuses two names of one file, and what is in use. */
   static OpenMembers open(List<String> paths) throws IOException, CommandException {
     requireDistinct(paths);
-    return open(paths, Access.EXCLUSIVE);
-  }
-
-  /** Opens one for reading only, whoever else uses it. */
-  static OpenMembers toLookAt(String path) throws IOException {
-    return open(List.of(path), Access.READ_ONLY);
-  }
-
-  private static OpenMembers open(List<String> paths, Access access) throws IOException {
     OpenMembers members = new OpenMembers();
     try {
       for (String path : paths) {
         members.devices.put(
-            path, FileDevice.open(path, access, false, members.loop, new PoolEngine()));
+            path, FileDevice.open(path, Access.EXCLUSIVE, false, members.loop, new PoolEngine()));
       }
       return members;
     } catch (IOException | RuntimeException e) {
@@ -87,8 +77,6 @@ final class OpenMembers implements AutoCloseable {
       switch (e.getCause()) {
         case IOException failure -> throw failure;
         case CreationException refusal ->
-            throw new CommandException(String.valueOf(refusal.getMessage()));
-        case SuperblockException refusal ->
             throw new CommandException(String.valueOf(refusal.getMessage()));
         case null, default -> throw new IllegalStateException(e);
       }
