@@ -44,7 +44,7 @@ class MdadmExamineTest {
         "--metadata 1.0",
         "--metadata 1.0 --bitmap none",
         "--bitmap none",
-        "--bitmap-chunk 4K --delay 7s",
+        "--bitmap-chunk 16K --delay 7s",
         "--assume-clean",
         "--size 100M",
         "--write-mostly b.img --write-behind 256",
@@ -75,7 +75,7 @@ class MdadmExamineTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "--metadata 1.0", "--bitmap-chunk 4K", "--write-behind 256"})
+  @ValueSource(strings = {"", "--metadata 1.0", "--bitmap-chunk 16K", "--write-behind 256"})
   @Needs(
       value = {"mdadm", "losetup"},
       root = true)

@@ -36,8 +36,9 @@ final class ExamineText {
     metadata();
     out.println();
     out.println();
-    line("Device Role", facts.role());
-    line("Array State", facts.arrayState() + MISSING_LEGEND);
+    // One column to the left of all others, as in mdadm.
+    out.printf("%14s : %s%n", "Device Role", facts.role());
+    out.printf("%14s : %s%n", "Array State", facts.arrayState() + MISSING_LEGEND);
     more();
   }
 
