@@ -36,11 +36,7 @@ final class ExamineText {
     metadata();
     out.println();
     out.println();
-<<<<<<< HEAD
-    // These two mdadm indents by one less than the rest.
-=======
     // One column to the left of all others, as in mdadm.
->>>>>>> w-meta
     out.printf("%14s : %s%n", "Device Role", facts.role());
     out.printf("%14s : %s%n", "Array State", facts.arrayState() + MISSING_LEGEND);
     more();
