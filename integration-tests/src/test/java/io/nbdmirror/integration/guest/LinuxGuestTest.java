@@ -48,7 +48,7 @@ class LinuxGuestTest {
   private static final int FIRST_WRITTEN_CHUNK = 96;
   private static final int WRITTEN_CHUNKS = 5;
 
-  @TempDir Path folder;
+  private Path folder;
   private TwoMembers theirs;
   private TwoMembers killed;
   private Path oursAfterStop;
@@ -60,7 +60,8 @@ class LinuxGuestTest {
   private String secondBoot;
 
   @BeforeAll
-  void bootTwice() throws IOException {
+  void bootTwice(@TempDir Path temporary) throws IOException {
+    folder = temporary;
     TwoMembers ours = TwoMembers.create(folder, "disk", MEMBER_BYTES);
     theirs = TwoMembers.blank(folder, "made", MEMBER_BYTES);
     try (RunningServer server = ours.serve()) {
