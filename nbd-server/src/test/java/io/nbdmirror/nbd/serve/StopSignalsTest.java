@@ -39,7 +39,10 @@ class StopSignalsTest {
   @BeforeEach
   void start() throws IOException {
     process =
+        // A shell that runs tests in the background has its children ignore INT.
         new ProcessBuilder(
+                "env",
+                "--default-signal=INT,HUP",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
                 System.getProperty("java.class.path"),
