@@ -99,8 +99,8 @@ class ServeTest {
   void aSecondSignalStopsAtOnceAndLeavesTheArrayUnclean() throws IOException {
     Path fast = TwoMembers.sparse(folder.resolve("fast.img"), MEMBER_BYTES);
     Path backing = TwoMembers.sparse(folder.resolve("backing.img"), MEMBER_BYTES);
+    Nbdmirror.command("create", "slow", fast, backing, "--assume-clean").run();
     try (SlowMember slow = new SlowMember(folder, backing, Duration.ofSeconds(3))) {
-      Nbdmirror.command("create", "slow", fast, backing, "--assume-clean").run();
       try (RunningServer server = RunningServer.start(folder, fast, slow.file());
           Background client =
               Background.start(

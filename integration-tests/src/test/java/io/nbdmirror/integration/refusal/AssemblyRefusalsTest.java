@@ -147,7 +147,8 @@ class AssemblyRefusalsTest {
   void aMemberThatAnotherServerHasIsRefused() {
     try (RunningServer server = members.serve()) {
       Command again = serve(first, second);
-      assertThat(again.attempt().exited(1).err()).contains(first.toString(), "in use");
+      assertThat(again.attempt().exited(1).err())
+          .contains(first.toString(), "open for writing by process " + server.handle().pid());
       assertThat(server.array().at("/state").asText()).isIn("clean", "active");
       server.stop();
     }

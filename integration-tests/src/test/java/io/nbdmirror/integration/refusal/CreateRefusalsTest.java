@@ -43,7 +43,7 @@ class CreateRefusalsTest {
   @Needs("mkfs.xfs")
   void oneWithAnXfsFilesystemIsRefused() {
     Command.of("mkfs.xfs", "-q", bad).run();
-    new Untouched(good, bad).whileRefusing(create(good, bad), bad, "xfs", "--force");
+    new Untouched(good, bad).whileRefusing(create(good, bad), bad, "XFS", "--force");
   }
 
   @Test

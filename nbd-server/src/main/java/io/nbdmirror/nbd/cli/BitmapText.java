@@ -14,7 +14,7 @@ final class BitmapText {
     line(out, "Filename", path);
     line(out, "Magic", "%08x".formatted(superblock.magic()));
     line(out, "Version", "" + superblock.version());
-    line(out, "UUID", MdWords.uuid(superblock.uuid()));
+    line(out, "UUID", MdUuid.text(superblock.uuid()));
     line(out, "Events", Long.toUnsignedString(superblock.events()));
     line(out, "Events Cleared", Long.toUnsignedString(superblock.eventsCleared()));
     line(out, "State", state(superblock.state()));

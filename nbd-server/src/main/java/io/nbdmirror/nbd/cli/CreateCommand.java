@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
       "  nbdmirror create data a.img b.img",
       "  nbdmirror create data /dev/sdb1 missing",
       "  nbdmirror create data a.img b.img --bitmap-chunk 1M --size 512M",
-      "  nbdmirror create data fast.img slow.img --write-mostly slow.img --write-behind 256",
+      "  nbdmirror create data ssd.img hdd.img --write-mostly hdd.img",
     })
 final class CreateCommand implements Callable<Integer> {
   private static final String MISSING = "missing";

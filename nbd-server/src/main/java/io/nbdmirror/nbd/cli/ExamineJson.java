@@ -39,7 +39,7 @@ final class ExamineJson {
     json.put("magic", "%08x".formatted(superblock.magic()));
     json.put("majorVersion", superblock.majorVersion());
     json.put("featureMap", superblock.featureMap());
-    json.put("setUuid", MdWords.uuid(superblock.setUuid()));
+    json.put("setUuid", MdUuid.text(superblock.setUuid()));
     json.put("setName", superblock.setName());
     json.put("ctime", time(superblock.ctime()));
     json.put("level", superblock.level());
@@ -66,7 +66,7 @@ final class ExamineJson {
     json.put("recoveryOffset", unsigned(superblock.recoveryOffset()));
     json.put("devNumber", superblock.devNumber());
     json.put("cntCorrectedRead", superblock.cntCorrectedRead());
-    json.put("deviceUuid", MdWords.uuid(superblock.deviceUuid()));
+    json.put("deviceUuid", MdUuid.text(superblock.deviceUuid()));
     json.put("devflags", superblock.devflags());
     json.put("bblogShift", superblock.bblogShift());
     json.put("bblogSize", superblock.bblogSize());
@@ -126,7 +126,7 @@ final class ExamineJson {
     ObjectNode json = MAPPER.createObjectNode();
     json.put("magic", "%08x".formatted(superblock.magic()));
     json.put("version", superblock.version());
-    json.put("uuid", MdWords.uuid(superblock.uuid()));
+    json.put("uuid", MdUuid.text(superblock.uuid()));
     json.put("events", unsigned(superblock.events()));
     json.put("eventsCleared", unsigned(superblock.eventsCleared()));
     json.put("syncSize", unsigned(superblock.syncSize()));

@@ -36,8 +36,9 @@ final class ExamineText {
     metadata();
     out.println();
     out.println();
-    line("Device Role", facts.role());
-    line("Array State", facts.arrayState() + MISSING_LEGEND);
+    // One column to the left of all others, as in mdadm.
+    out.printf("%14s : %s%n", "Device Role", facts.role());
+    out.printf("%14s : %s%n", "Array State", facts.arrayState() + MISSING_LEGEND);
     more();
   }
 
@@ -49,7 +50,7 @@ final class ExamineText {
     line("Magic", "%08x".formatted(superblock.magic()));
     line("Version", facts.version());
     line("Feature Map", "0x%x".formatted(superblock.featureMap()));
-    line("Array UUID", MdWords.uuid(superblock.setUuid()));
+    line("Array UUID", MdUuid.text(superblock.setUuid()));
     line("Name", superblock.setName());
     line("Creation Time", MdWords.time(MdSuperblock.unpackTime(superblock.ctime())));
     line("Raid Level", superblock.level() == 1 ? "raid1" : "" + superblock.level());
@@ -79,7 +80,7 @@ final class ExamineText {
                   facts.unusedBefore(), facts.unusedAfter(), tooSmall ? " DEVICE TOO SMALL" : ""));
     }
     line("State", (facts.clean() ? "clean" : "active") + (tooSmall ? " TRUNCATED DEVICE" : ""));
-    line("Device UUID", MdWords.uuid(superblock.deviceUuid()));
+    line("Device UUID", MdUuid.text(superblock.deviceUuid()));
   }
 
   private static String sectors(long count) {

@@ -3,11 +3,9 @@ package io.nbdmirror.nbd.cli;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
-import java.util.HexFormat;
 import java.util.Locale;
-import java.util.UUID;
 
-/** Sizes, times and UUIDs as mdadm writes them. */
+/** Sizes and times as mdadm writes them. */
 final class MdWords {
   private static final DateTimeFormatter CTIME =
       DateTimeFormatter.ofPattern("EEE MMM ppd HH:mm:ss yyyy", Locale.ROOT);
@@ -52,20 +50,6 @@ final class MdWords {
   /** As C's ctime, in the local time zone. */
   static String time(long micros) {
     return CTIME.format(Instant.ofEpochSecond(micros / 1_000_000).atZone(ZoneId.systemDefault()));
-  }
-
-  /** Four groups of eight digits. */
-  static String uuid(UUID uuid) {
-    HexFormat hex = HexFormat.of();
-    String digits =
-        hex.toHexDigits(uuid.getMostSignificantBits())
-            + hex.toHexDigits(uuid.getLeastSignificantBits());
-    return String.join(
-        ":",
-        digits.substring(0, 8),
-        digits.substring(8, 16),
-        digits.substring(16, 24),
-        digits.substring(24));
   }
 
   /** A chunk size in its largest whole unit. */

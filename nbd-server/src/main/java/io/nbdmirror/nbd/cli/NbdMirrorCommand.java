@@ -10,6 +10,8 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.RunLast;
 import picocli.CommandLine.Spec;
 
 /**
@@ -29,6 +31,8 @@ import picocli.CommandLine.Spec;
       DetailCommand.class,
       ClientsCommand.class,
       StopCommand.class,
+      ExamineCommand.class,
+      ExamineBitmapCommand.class,
       ZeroSuperblockCommand.class,
     },
     footer = {
@@ -56,6 +60,7 @@ public final class NbdMirrorCommand implements Runnable {
   public static CommandLine commandLine() {
     CommandLine commandLine = new CommandLine(new NbdMirrorCommand());
     addToAll(commandLine);
+    commandLine.setExecutionStrategy(NbdMirrorCommand::runAndFlush);
     commandLine.setExecutionExceptionHandler((failure, command, parsed) -> {
       command.getErr().println("nbdmirror: " + sentence(failure));
       return EXIT_FAILED;
@@ -68,6 +73,15 @@ public final class NbdMirrorCommand implements Runnable {
       return EXIT_USAGE;
     });
     return commandLine;
+  }
+
+  /** The writers flush by themselves at the end of a line only. */
+  private static int runAndFlush(ParseResult parsed) {
+    try {
+      return new RunLast().execute(parsed);
+    } finally {
+      parsed.asCommandLineList().forEach(command -> command.getOut().flush());
+    }
   }
 
   @Override

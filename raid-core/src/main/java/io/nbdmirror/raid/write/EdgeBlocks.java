@@ -71,18 +71,20 @@ final class EdgeBlocks {
   void read() {
     failure = null;
     pending = (hasHead ? 1 : 0) + (hasTail ? 1 : 0);
-    // Both buffers first: the first read may end, and the request go on, before it returns.
+    // Both buffers first, and nothing of ours looked at again after the last read was begun: a read
+    // may end, and the request with it, before it returns.
+    boolean readHead = hasHead;
+    boolean readTail = hasTail;
     if (hasHead) {
       head = PooledByteBufAllocator.DEFAULT.directBuffer(blockBytes, blockBytes);
     }
     if (hasTail) {
       tail = PooledByteBufAllocator.DEFAULT.directBuffer(blockBytes, blockBytes);
     }
-    boolean both = hasHead && hasTail;
-    if (hasHead) {
+    if (readHead) {
       reads.read(start, head, 0, blockBytes, oneRead);
     }
-    if (both || !hasHead) {
+    if (readTail) {
       reads.read(end - blockBytes, tail, 0, blockBytes, oneRead);
     }
   }
