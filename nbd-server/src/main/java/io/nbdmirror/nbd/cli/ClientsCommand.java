@@ -3,6 +3,7 @@ package io.nbdmirror.nbd.cli;
 import io.nbdmirror.nbd.admin.AdminDocuments;
 import io.nbdmirror.nbd.admin.AdminJson;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +16,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "clients",
     description = "Shows the NBD clients of a running server.",
-    footer = {"", "Example:", "  nbdmirror clients"})
+    footer = {"", "Examples:", "  nbdmirror clients"})
 final class ClientsCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
 
@@ -25,7 +26,9 @@ final class ClientsCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     AdminDocuments.Clients document =
         AdminJson.read(server.client().get("/api/v1/clients"), AdminDocuments.Clients.class);
-    Objects.requireNonNull(spec).commandLine().getOut().print(ClientsText.of(document.clients()));
+    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    out.print(ClientsText.of(document.clients()));
+    out.flush();
     return NbdMirrorCommand.EXIT_DONE;
   }
 }

@@ -3,6 +3,7 @@ package io.nbdmirror.nbd.cli;
 import io.nbdmirror.nbd.admin.AdminJson;
 import io.nbdmirror.raid.status.ArrayDetail;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -28,10 +29,9 @@ final class DetailCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     byte[] document = server.client().get(RunningServer.arrayPath(array, ""));
-    Objects.requireNonNull(spec)
-        .commandLine()
-        .getOut()
-        .print(DetailText.of(AdminJson.read(document, ArrayDetail.class)));
+    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    out.print(DetailText.of(AdminJson.read(document, ArrayDetail.class)));
+    out.flush();
     return NbdMirrorCommand.EXIT_DONE;
   }
 }

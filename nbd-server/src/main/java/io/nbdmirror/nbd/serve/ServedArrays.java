@@ -132,7 +132,7 @@ final class ServedArrays implements Control {
   private void ended(ArrayStart array, @Nullable Throwable failure) {
     String name = array.array().name();
     if (failure == null) {
-      log.info("array {}: stopped, clean", name);
+      log.info("array {}: stopped", name);
     } else {
       String sentence =
           "array %s could not be left clean: %s".formatted(name, failure.getMessage());

@@ -12,10 +12,12 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Signals sent to a process whose clean stop never comes to an end. */
+@Timeout(60)
 class StopSignalsTest {
   private Process process;
   private BufferedReader out;
@@ -39,7 +41,10 @@ class StopSignalsTest {
   @BeforeEach
   void start() throws IOException {
     process =
+        // A shell that runs tests in the background has its children ignore INT.
         new ProcessBuilder(
+                "env",
+                "--default-signal=INT,HUP",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
                 System.getProperty("java.class.path"),

@@ -185,7 +185,7 @@ public final class Assembly {
                 readOnly),
             loop);
     log.info(
-        "array {}: {} of {} members in sync{}",
+        "array {}: {} of {} members in sync, {}",
         freshest.setName(),
         members.inSync(),
         members.slots(),
