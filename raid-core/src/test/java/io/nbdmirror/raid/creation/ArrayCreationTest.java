@@ -83,7 +83,8 @@ final class ArrayCreationTest {
 
   private static byte[] ofMdadm() throws IOException {
     try (InputStream in =
-            ArrayCreationTest.class.getResourceAsStream("/md/A1-justcreated.vda.head.gz");
+            ArrayCreationTest.class.getResourceAsStream(
+                "/io/nbdmirror/raid/vectors/A1-justcreated.vda.head.gz");
         InputStream plain = new GZIPInputStream(Objects.requireNonNull(in))) {
       return plain.readAllBytes();
     }
