@@ -254,7 +254,7 @@ class HandshakeTest {
 
   @Test
   void aHandshakeThatTakesTooLongIsEnded() throws IOException {
-    try (ServerFixture impatient = new ServerFixture(true, new HandshakeLimits(200_000_000L, 64));
+    try (ServerFixture impatient = new ServerFixture(true, new HandshakeLimits(2_000_000_000L, 64));
         RawClient idle = impatient.connect();
         RawClient attached = impatient.connect()) {
       attached.go("disk");

@@ -11,9 +11,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Makes an array of opened devices, writing what {@code mdadm --create} writes. Every device is
- * looked at before a byte of any is written. Then, device by device, what is left of earlier arrays
- * goes, the bitmap and the room of the bad-block log come, and the superblock last; each durable
- * before the next. Used on the devices' loop; it neither opens nor closes them.
+ * looked at before a byte of any is written. Then, on all devices, what is left of earlier arrays
+ * goes, and the bitmap and the room of the bad-block log come; the superblocks, which make members
+ * of them, come last. Each write is durable before the next. Used on the devices' loop; it neither
+ * opens nor closes them.
  */
 public final class ArrayCreation {
   /**
@@ -136,16 +137,43 @@ public final class ArrayCreation {
       present[slot] = slots.get(slot).device() != null;
     }
     NewSuperblocks superblocks = new NewSuperblocks(array, layout, present, createdMicros);
-    Overwrites overwrites = new Overwrites();
+    Overwrites room = new Overwrites();
+    Overwrites labels = new Overwrites();
     int index = 0;
     for (int slot = 0; slot < present.length; slot++) {
       BlockDevice device = slots.get(slot).device();
       if (device != null) {
-        wipe(device, found.get(index++), overwrites);
-        fill(device, layout, superblocks, slot, overwrites);
+        wipe(device, found.get(index++), room);
+        makeRoom(device, layout, superblocks, room);
+        label(device, layout, superblocks, slot, labels);
       }
     }
-    overwrites.run(failure -> done.completed(failure == null ? layout : null, failure));
+    room.run(failure -> {
+      if (failure == null) {
+        labels.run(late -> labelled(layout, late, labels.written()));
+      } else {
+        done.completed(null, failure);
+      }
+    });
+  }
+
+  private void labelled(ArrayLayout layout, @Nullable DeviceException failure, int members) {
+    if (failure == null) {
+      done.completed(layout, null);
+    } else if (members == 0) {
+      done.completed(null, failure);
+    } else {
+      String made =
+          devices.subList(0, members).stream()
+              .map(BlockDevice::path)
+              .collect(Collectors.joining(" "));
+      done.completed(
+          null,
+          new DeviceException(
+              failure.errno(),
+              "%s; members made so far: clear them with 'nbdmirror zero-superblock %s'"
+                  .formatted(failure.getMessage(), made)));
+    }
   }
 
   /** An older array's superblock, wherever its version put it, could be taken for the member's. */
@@ -157,12 +185,8 @@ public final class ArrayCreation {
     }
   }
 
-  private void fill(
-      BlockDevice device,
-      ArrayLayout layout,
-      NewSuperblocks superblocks,
-      int slot,
-      Overwrites overwrites) {
+  private static void makeRoom(
+      BlockDevice device, ArrayLayout layout, NewSuperblocks superblocks, Overwrites overwrites) {
     ArrayLayout.OfMember own = layout.onDevice(sectors(device));
     long superBytes = own.superOffset() * SECTOR_BYTES;
     if (layout.hasBitmap()) {
@@ -175,11 +199,20 @@ public final class ArrayCreation {
           superBytes + (long) own.bblogOffset() * SECTOR_BYTES,
           (long) own.bblogSize() * SECTOR_BYTES);
     }
+  }
+
+  private void label(
+      BlockDevice device,
+      ArrayLayout layout,
+      NewSuperblocks superblocks,
+      int slot,
+      Overwrites overwrites) {
     byte[] superblock = new byte[MdSuperblock.BYTES];
     superblocks
         .ofMember(slot, sectors(device), slots.get(slot).writeMostly())
         .copyTo(ByteBuffer.wrap(superblock), 0, superblock.length);
-    overwrites.bytes(device, superBytes, superblock);
+    overwrites.bytes(
+        device, layout.onDevice(sectors(device)).superOffset() * SECTOR_BYTES, superblock);
   }
 
   private static long sectors(BlockDevice device) {

@@ -20,6 +20,12 @@ final class Overwrites {
       BlockDevice device, long offsetBytes, @Nullable ByteBuffer bytes, long lengthBytes) {}
 
   private final Queue<Overwrite> queue = new ArrayDeque<>();
+  private int written;
+
+  /** How many are durable. */
+  int written() {
+    return written;
+  }
 
   void bytes(BlockDevice device, long offsetBytes, byte[] bytes) {
     queue.add(new Overwrite(device, offsetBytes, ByteBuffer.wrap(bytes), bytes.length));
@@ -68,6 +74,7 @@ final class Overwrites {
     if (failure != null) {
       done.completed(failure);
     } else {
+      written++;
       run(done);
     }
   }

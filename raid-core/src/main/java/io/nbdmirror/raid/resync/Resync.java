@@ -35,6 +35,7 @@ public final class Resync implements ReadPath.Doubt {
   static final int WINDOW_BYTES = 256 << 10;
 
   private static final int WINDOWS = 4;
+  private static final long PROGRESS_NANOS = 10_000_000_000L;
   private static final long SPAN_BYTES = 64L << 20;
 
   private final String name;
@@ -58,6 +59,7 @@ public final class Resync implements ReadPath.Doubt {
   private long spanEnd;
   private long copiedBytes;
   private long startNanos;
+  private long progressNanos;
   private @Nullable Runnable whenStopped;
 
   /**
@@ -137,6 +139,7 @@ public final class Resync implements ReadPath.Doubt {
         geometry.chunkBytes());
     running = true;
     startNanos = scheduler.nanoTime();
+    progressNanos = startNanos;
     requestPump();
   }
 
@@ -229,6 +232,21 @@ public final class Resync implements ReadPath.Doubt {
       bitmap.endResync(chunk, complete);
     }
     position = spanEnd;
+    logProgress();
+  }
+
+  private void logProgress() {
+    long now = scheduler.nanoTime();
+    if (now - progressNanos >= PROGRESS_NANOS) {
+      progressNanos = now;
+      log.info(
+          "array {}: resync is at {} of {} bytes, {} bytes written, {} chunks left",
+          name,
+          position,
+          geometry.sizeBytes(),
+          copiedBytes,
+          doubtful.cardinality());
+    }
   }
 
   private void windowDone(Window window, long bytesWritten, boolean complete) {

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
 import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
 import io.nbdmirror.io.simulation.DeviceEvent;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.io.simulation.SimulatedDisk;
+import io.nbdmirror.io.simulation.SimulatedFault;
 import io.nbdmirror.io.simulation.SimulatedScheduler;
 import io.nbdmirror.raid.creation.ArrayCreation.Slot;
 import io.nbdmirror.raid.superblock.MdSuperblock;
@@ -81,7 +83,8 @@ final class ArrayCreationTest {
 
   private static byte[] ofMdadm() throws IOException {
     try (InputStream in =
-            ArrayCreationTest.class.getResourceAsStream("/md/A1-justcreated.vda.head.gz");
+            ArrayCreationTest.class.getResourceAsStream(
+                "/io/nbdmirror/raid/vectors/A1-justcreated.vda.head.gz");
         InputStream plain = new GZIPInputStream(Objects.requireNonNull(in))) {
       return plain.readAllBytes();
     }
@@ -227,6 +230,23 @@ final class ArrayCreationTest {
         .isInstanceOf(DeviceException.class)
         .hasMessageContaining("/m1");
     assertThat(first.readNow(0, 1 << 20)).containsOnly(0);
+  }
+
+  @Test
+  void aBitmapThatCannotBeWrittenLeavesNoSuperblockAnywhere() {
+    second.inject(SimulatedFault.failing(Errno.ENOSPC).on(Operation.WRITE).within(8192, 4096));
+    assertThat(create(usual(), false, slot(first), slot(second)))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining("/m1");
+    assertThat(first.readNow(4096, 4096)).containsOnly(0);
+  }
+
+  @Test
+  void aFailureMidwaySaysWhichMembersWereMade() {
+    second.inject(SimulatedFault.failing(Errno.EIO).on(Operation.WRITE).within(4096, 4096));
+    assertThat(create(usual(), false, slot(first), slot(second)))
+        .isInstanceOf(DeviceException.class)
+        .hasMessageContaining("nbdmirror zero-superblock /m0'");
   }
 
   @Test
