@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
     root = true)
 class KillTest {
   private static final int KILLS = "true".equals(System.getenv("NBDMIRROR_LONG")) ? 100 : 10;
-  private static final long MEMBER_BYTES = 130L << 20;
+  private static final long MEMBER_BYTES = 66L << 20;
   private static final int CHUNK_BYTES = 64 << 10;
   private static final int BLOCKS_PER_CHUNK = CHUNK_BYTES / Ledger.BLOCK_BYTES;
 
@@ -66,10 +66,11 @@ class KillTest {
       for (int kill = 0; kill < KILLS; kill++) {
         bitsOnDiskAreClear(images);
         loadAndKill(server, ledger, new SplittableRandom(seed + kill));
-        BitSet dirty = bitsThatCoverEveryDifference(images);
-        int blocks = differingBlocks(images).size();
+        List<Long> differingBlocks =
+            MemberImage.differingBlocks(images.first(), images.second(), Ledger.BLOCK_BYTES);
+        BitSet dirty = bitsThatCover(differingBlocks, images);
         server = RunningServer.start(folder, members[0], members[1]);
-        Outcome outcome = restarted(server, dirty, blocks);
+        Outcome outcome = restarted(server, dirty, differingBlocks.size());
         images.areIdentical();
         everyAcknowledgedWriteIsThere(server, ledger);
         Figures.show("seed " + (seed + kill) + ": " + outcome);
@@ -119,7 +120,7 @@ class KillTest {
   }
 
   /** The bits set on disk, on both members; fails the test if they do not cover what differs. */
-  private static BitSet bitsThatCoverEveryDifference(TwoMembers images) {
+  private static BitSet bitsThatCover(List<Long> differingBlocks, TwoMembers images) {
     BitSet first = images.first().dirtyChunks();
     BitSet second = images.second().dirtyChunks();
     assertThat(images.first().clean()).as("a superblock says clean").isFalse();
@@ -128,16 +129,12 @@ class KillTest {
     BitSet either = (BitSet) first.clone();
     either.or(second);
     assertThat(either.cardinality()).as("dirty of %d chunks", chunks).isBetween(1, chunks / 5);
-    for (long block : differingBlocks(images)) {
+    for (long block : differingBlocks) {
       int chunk = (int) (block / BLOCKS_PER_CHUNK);
       assertThat(first.get(chunk)).as("bit %d on %s", chunk, images.first().file()).isTrue();
       assertThat(second.get(chunk)).as("bit %d on %s", chunk, images.second().file()).isTrue();
     }
     return either;
-  }
-
-  private static List<Long> differingBlocks(TwoMembers images) {
-    return MemberImage.differingBlocks(images.first(), images.second(), Ledger.BLOCK_BYTES);
   }
 
   private static void everyAcknowledgedWriteIsThere(RunningServer server, Ledger ledger)
