@@ -8,8 +8,11 @@ import io.nbdmirror.io.Errno;
 import io.nbdmirror.io.simulation.Latency;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedFault;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.util.Arrays;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -51,6 +54,49 @@ class RequestShapesTest {
     assertThat(Arrays.mismatch(client.read(0, SIZE), expected)).isEqualTo(-1);
     for (int slot = 0; slot < 3; slot++) {
       assertThat(Arrays.mismatch(array.dataOf(slot), expected)).as("member %d", slot).isEqualTo(-1);
+    }
+  }
+
+  /** As over a page cache: a request may be answered before the call that began it returns. */
+  @ParameterizedTest
+  @ValueSource(longs = {5, 6})
+  void writesBegunFromTheAnswerOfTheOneBeforeKeepTheirBytes(long seed) {
+    TestArray array = new TestArray(seed, 2, SIZE, CHUNK, Latency.INLINE);
+    Mirror mirror = array.assemble();
+    byte[] expected = new byte[SIZE];
+    new WriteChain(mirror, expected, new SplittableRandom(seed)).next(null);
+    array.scheduler.runUntilIdle();
+    assertThat(Arrays.mismatch(array.dataOf(0), expected)).isEqualTo(-1);
+    assertThat(Arrays.mismatch(array.dataOf(1), expected)).isEqualTo(-1);
+  }
+
+  /** Unaligned writes one after the other, now in a dirty chunk and now in a clean one. */
+  private static final class WriteChain {
+    private final Mirror mirror;
+    private final byte[] expected;
+    private final SplittableRandom random;
+    private int written;
+
+    WriteChain(Mirror mirror, byte[] expected, SplittableRandom random) {
+      this.mirror = mirror;
+      this.expected = expected;
+      this.random = random;
+    }
+
+    void next(@Nullable DeviceException failure) {
+      assertThat(failure).isNull();
+      if (written == 200) {
+        return;
+      }
+      written++;
+      int length = 1 + random.nextInt(1500);
+      int offset = random.nextInt(SIZE - length);
+      Arrays.fill(expected, offset, offset + length, (byte) written);
+      ByteBuf bytes = Unpooled.directBuffer(length);
+      for (int i = 0; i < length; i++) {
+        bytes.setByte(i, written);
+      }
+      mirror.write(offset, bytes, 0, length, false, this::next);
     }
   }
 
