@@ -1,5 +1,8 @@
 package io.nbdmirror.bitmap;
 
+import static io.nbdmirror.bitmap.pages.PageAttributes.Attribute.DIRTY;
+import static io.nbdmirror.bitmap.pages.PageAttributes.Attribute.PENDING;
+
 import io.nbdmirror.bitmap.counters.ChunkCounters;
 import io.nbdmirror.bitmap.format.BitmapGeometry;
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
@@ -8,6 +11,7 @@ import io.nbdmirror.bitmap.pages.PageCommits;
 import io.nbdmirror.bitmap.storage.BitmapStorage;
 import io.nbdmirror.io.Scheduler;
 import java.util.ArrayDeque;
+import java.util.BitSet;
 
 /**
  * The write-intent bitmap of one array: before data reaches a member, the bits of its chunks are
@@ -26,9 +30,12 @@ public final class WriteIntentBitmap {
   /** Writes whose chunk counts as many in flight as it can. */
   private final ArrayDeque<BitmapWrite> waitingForCounter = new ArrayDeque<>();
 
+  /** Chunks that were full and have not halved yet; empty but in a flood of small writes. */
+  private final BitSet overflowing = new BitSet();
+
   /**
    * A bitmap over pages that have been loaded or filled. Nothing counts as durable before it was
-   * written to every copy once more, since the copies may differ.
+   * written once more: what was read may be in a cache only, and copies may differ.
    *
    * @param needed whether each set bit stands for a chunk that must be copied: the array was not
    *     stopped cleanly
@@ -40,17 +47,33 @@ public final class WriteIntentBitmap {
       Scheduler scheduler,
       boolean needed) {
     this.pages = pages;
-    counters = new ChunkCounters(pages.geometry().chunks());
+    counters = new ChunkCounters(pages.geometry(), pages::isSet);
     commits = new PageCommits(pages, storage, owner, scheduler);
-    pages.forgetDurable();
-    for (int chunk = 0; chunk < counters.chunks(); chunk++) {
-      if (pages.isSet(chunk)) {
-        counters.markSet(chunk, needed);
-      }
+    if (needed) {
+      counters.markAllNeeded();
     }
     for (int page = 0; page < pages.count(); page++) {
-      pages.mark(page, BitmapPages.NEEDWRITE | BitmapPages.PENDING);
+      if (pages.isPresent(page)) {
+        pages.attributes().set(page, DIRTY);
+        pages.attributes().set(page, PENDING);
+      }
     }
+  }
+
+  /** Writes all of it once more: somebody else wrote where it is kept. */
+  public void writeAgain() {
+    pages.makeAllPresent();
+    pages.forgetDurable();
+    for (int page = 0; page < pages.count(); page++) {
+      pages.attributes().set(page, DIRTY);
+    }
+    commits.commit(ignored -> {});
+  }
+
+  /** Makes the memory that first touches will need; away from the write path. */
+  public void topUp() {
+    pages.topUp();
+    counters.topUp();
   }
 
   public BitmapGeometry geometry() {
@@ -89,11 +112,9 @@ public final class WriteIntentBitmap {
   public boolean startWrite(BitmapWrite write) {
     int first = geometry().chunkAt(write.startBytes());
     int last = geometry().chunkAt(write.endBytes() - 1);
-    for (int chunk = first; chunk <= last; chunk++) {
-      if (counters.isFull(chunk)) {
-        waitingForCounter.add(write);
-        return false;
-      }
+    if (overflows(first, last)) {
+      waitingForCounter.add(write);
+      return false;
     }
     Wait wait = begin(first, last);
     switch (wait) {
@@ -117,12 +138,12 @@ public final class WriteIntentBitmap {
     for (int chunk = first; chunk <= last; chunk++) {
       counters.startWrite(chunk);
       if (!pages.isDurable(chunk)) {
-        if (pages.isBeingSet(chunk)) {
+        if (commits.carries(chunk)) {
           wait = wait == Wait.NONE ? Wait.RUNNING_COMMIT : wait;
         } else {
           wait = Wait.NEXT_COMMIT;
           pages.set(chunk);
-          pages.mark(geometry().pageOf(chunk), BitmapPages.DIRTY);
+          pages.attributes().set(geometry().pageOf(chunk), DIRTY);
         }
       }
     }
@@ -141,29 +162,47 @@ public final class WriteIntentBitmap {
     for (int chunk = first; chunk <= last; chunk++) {
       counters.endWrite(chunk, success);
       if (counters.writes(chunk) == 0) {
-        pages.mark(geometry().pageOf(chunk), BitmapPages.PENDING);
+        pages.attributes().set(geometry().pageOf(chunk), PENDING);
       }
     }
-    if (!waitingForCounter.isEmpty()) {
-      retryWaiting();
+    if (!overflowing.isEmpty()) {
+      letWaitingGoOn(first, last);
     }
   }
 
-  /** In order of arrival, so that nobody starves. */
-  private void retryWaiting() {
-    while (!waitingForCounter.isEmpty()) {
-      BitmapWrite write = waitingForCounter.peek();
-      int first = geometry().chunkAt(write.startBytes());
-      int last = geometry().chunkAt(write.endBytes() - 1);
-      for (int chunk = first; chunk <= last; chunk++) {
-        if (counters.isFull(chunk)) {
-          return;
-        }
+  /** Whether one of the chunks is full, or was and has not halved yet. */
+  private boolean overflows(int first, int last) {
+    for (int chunk = first; chunk <= last; chunk++) {
+      if (counters.isFull(chunk)) {
+        overflowing.set(chunk);
+      }
+    }
+    if (overflowing.isEmpty()) {
+      return false;
+    }
+    int next = overflowing.nextSetBit(first);
+    return next >= 0 && next <= last;
+  }
+
+  /** Those who wait go on in order of arrival, so that nobody starves. */
+  private void letWaitingGoOn(int first, int last) {
+    for (int chunk = first; chunk <= last; chunk++) {
+      if (counters.writes(chunk) <= ChunkCounters.MAX_WRITES / 2) {
+        overflowing.clear(chunk);
+      }
+    }
+    BitmapWrite write = waitingForCounter.peek();
+    while (write != null) {
+      int from = geometry().chunkAt(write.startBytes());
+      int to = geometry().chunkAt(write.endBytes() - 1);
+      if (overflows(from, to)) {
+        return;
       }
       waitingForCounter.remove();
-      begin(first, last);
+      begin(from, to);
       // Also when the bits are durable: the answer must not come from within another's endWrite.
       commits.await(write);
+      write = waitingForCounter.peek();
     }
   }
 
@@ -172,11 +211,7 @@ public final class WriteIntentBitmap {
    * before it may come back (I5).
    */
   public void markAllNeeded() {
-    for (int chunk = 0; chunk < counters.chunks(); chunk++) {
-      if (!counters.isUnset(chunk)) {
-        counters.markSet(chunk, true);
-      }
-    }
+    counters.markAllNeeded();
   }
 
   /** Copying of a chunk begins. */
@@ -191,6 +226,6 @@ public final class WriteIntentBitmap {
    */
   public void endResync(int chunk, boolean success) {
     counters.endResync(chunk, success);
-    pages.mark(geometry().pageOf(chunk), BitmapPages.PENDING);
+    pages.attributes().set(geometry().pageOf(chunk), PENDING);
   }
 }

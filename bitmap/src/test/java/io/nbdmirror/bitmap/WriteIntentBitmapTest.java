@@ -3,10 +3,11 @@ package io.nbdmirror.bitmap;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.nbdmirror.bitmap.clearing.ClearingDaemon;
+import io.nbdmirror.bitmap.counters.ChunkCounters;
 import io.nbdmirror.bitmap.format.BitmapGeometry;
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
 import io.nbdmirror.bitmap.pages.BitmapPages;
-import io.nbdmirror.bitmap.storage.InternalStorage;
+import io.nbdmirror.bitmap.storage.StoredCopies;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
@@ -40,9 +41,9 @@ class WriteIntentBitmapTest {
     WriteIntentBitmap created =
         new WriteIntentBitmap(
             new BitmapPages(GEOMETRY),
-            new InternalStorage(
+            new StoredCopies(
                 GEOMETRY,
-                copies.stream().map(d -> new InternalStorage.Copy(d, 8192)).toList(),
+                copies.stream().map(d -> new StoredCopies.Copy(d, 8192)).toList(),
                 (device, failure) -> owner.copyFailures.add(device.path())),
             owner,
             scheduler,
@@ -110,7 +111,7 @@ class WriteIntentBitmapTest {
   @Test
   void aBitIsClearedTwoPassesAfterItsLastWriteAndNotBefore() {
     run(new Write(0, 1));
-    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner);
+    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner, scheduler);
     pass(daemon);
     assertThat(bitmap.dirtyChunks()).isEqualTo(1);
     pass(daemon);
@@ -121,7 +122,7 @@ class WriteIntentBitmapTest {
   @Test
   void clearingFlushesThenPersistsEventsClearedThenClears() {
     run(new Write(0, 1));
-    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner);
+    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner, scheduler);
     pass(daemon);
     List<String> order = new ArrayList<>();
     owner.onFlush = () -> order.add("flush");
@@ -143,7 +144,7 @@ class WriteIntentBitmapTest {
   @Test
   void aChunkTouchedDuringTheFlushKeepsItsBit() {
     run(new Write(0, 1));
-    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner);
+    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner, scheduler);
     pass(daemon);
     owner.onFlush = () -> assertThat(bitmap.startWrite(new Write(0, 1))).isTrue();
     pass(daemon);
@@ -153,7 +154,7 @@ class WriteIntentBitmapTest {
   @Test
   void nothingIsClearedWhenAMemberFailsOnTheWay() {
     run(new Write(0, 1));
-    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner);
+    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner, scheduler);
     pass(daemon);
     owner.onFlush = () -> owner.mayClear = false;
     pass(daemon);
@@ -179,6 +180,81 @@ class WriteIntentBitmapTest {
     int requests = copies.getFirst().trace().size();
     run(new Write(50L * CHUNK, 51L * CHUNK));
     assertThat(copies.getFirst().trace()).as("nothing more is written").hasSize(requests);
+  }
+
+  @Test
+  void aFullCounterMakesTheWriterWaitUntilItHasHalved() {
+    run(new Write(0, 1));
+    Write inFlight = new Write(0, 1);
+    for (int i = 0; i < ChunkCounters.MAX_WRITES; i++) {
+      assertThat(bitmap.startWrite(inFlight)).isTrue();
+    }
+    Write waiting = new Write(0, CHUNK + 1);
+    assertThat(bitmap.startWrite(waiting)).isFalse();
+    for (int i = 0; i < ChunkCounters.MAX_WRITES / 2; i++) {
+      bitmap.endWrite(inFlight, true);
+      assertThat(waiting.wentOn).isZero();
+    }
+    Write late = new Write(0, 1);
+    assertThat(bitmap.startWrite(late)).as("it must not overtake").isFalse();
+    scheduler.runUntilIdle();
+    assertThat(waiting.wentOn).isZero();
+    bitmap.endWrite(inFlight, true);
+    scheduler.runUntilIdle();
+    assertThat(waiting.wentOn).isEqualTo(1);
+    assertThat(late.wentOn).isEqualTo(1);
+  }
+
+  @Test
+  void onePassFlushesMembersOnceHoweverManyPagesItClears() {
+    for (int i = 0; i < 200; i++) {
+      run(new Write(i * 1000L * CHUNK, i * 1000L * CHUNK + 1));
+    }
+    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner, scheduler);
+    pass(daemon);
+    int[] flushes = new int[1];
+    owner.onFlush = () -> flushes[0]++;
+    pass(daemon);
+    assertThat(bitmap.dirtyChunks()).isZero();
+    assertThat(flushes[0]).isEqualTo(1);
+    pass(daemon);
+    assertThat(flushes[0]).as("nothing to clear, nothing to flush").isEqualTo(1);
+  }
+
+  @Test
+  void aWriteDoesNotWaitForPagesThatAreClearedMeanwhile() {
+    for (int i = 0; i < 260; i++) {
+      run(new Write(i * 1000L * CHUNK, i * 1000L * CHUNK + 1));
+    }
+    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner, scheduler);
+    pass(daemon);
+    daemon.pass(false, () -> {});
+    scheduler.runUntil(() -> bitmap.dirtyChunks() == 0 && !bitmap.pages().noneInFlight());
+    Write write = new Write(CHUNK, CHUNK + 1);
+    long pagesBefore = bitmap.commits().pagesWritten();
+    assertThat(bitmap.startWrite(write)).isFalse();
+    scheduler.runUntil(() -> write.wentOn > 0);
+    // Those under way when it began, its own, and one beside it.
+    assertThat(bitmap.commits().pagesWritten() - pagesBefore).isLessThanOrEqualTo(6);
+    assertThat(copies.getFirst().readDurable(8192, 4096)[256]).as("I1").isEqualTo((byte) 2);
+    scheduler.runUntilIdle();
+    assertThat(daemon.isRunning()).isFalse();
+    assertThat(copies.getFirst().readDurable(8192, 4096)[256]).as("I1").isEqualTo((byte) 2);
+  }
+
+  @Test
+  void aBitSetWhileItsPageIsWrittenAtLeisureIsWrittenByTheCommit() {
+    run(new Write(0, 1));
+    ClearingDaemon daemon = new ClearingDaemon(bitmap, owner, scheduler);
+    pass(daemon);
+    daemon.pass(false, () -> {});
+    scheduler.runUntil(() -> bitmap.pages().isInFlight(0) && bitmap.dirtyChunks() == 0);
+    Write write = new Write(0, 1);
+    assertThat(bitmap.startWrite(write)).as("its clearing is in flight (I1)").isFalse();
+    scheduler.runUntil(() -> write.wentOn > 0);
+    for (SimulatedDevice copy : copies) {
+      assertThat(copy.readDurable(8192, 4096)[256]).as("I1").isEqualTo((byte) 1);
+    }
   }
 
   private boolean inFlight() {
@@ -262,6 +338,6 @@ class WriteIntentBitmapTest {
   void eventsClearedLiesWhereTheseTestsLookForIt() {
     BitmapSuperblock superblock = bitmap.superblock();
     superblock.setEventsCleared(3);
-    assertThat(bitmap.pages().image().getByte(32)).isEqualTo((byte) 3);
+    assertThat(bitmap.pages().startWrite(0).getByte(32)).isEqualTo((byte) 3);
   }
 }

@@ -18,51 +18,85 @@ import org.jspecify.annotations.Nullable;
  * nothing to resync, so clean comes last. Used on the array's loop.
  */
 final class Housekeeping {
+  /** The timer runs this often in a period, to see whether bits fill up. */
+  private static final int TICKS_A_PERIOD = 5;
+
+  /** More than one chunk in this many dirty: passes run at every tick, not once a period. */
+  private static final int DIRTY_SHARE = 4;
+
+  private static final int MIN_CHUNKS_TO_FILL = 64;
+
   private final Members members;
   private final ArrayHealth health;
-  private final WriteIntentBitmap bitmap;
   private final SuperblockUpdates updates;
   private final Resync resync;
   private final InFlight writes;
   private final Scheduler scheduler;
-  private final long periodNanos;
-  private final ClearingDaemon clearing;
+  private ClearingDaemon clearing;
   private final Runnable tick = this::tick;
   private Scheduler.@Nullable Timer timer;
   private long startedAtLastTick = -1;
+  private boolean held;
   private boolean stopping;
+  private int ticksSincePass;
   private @Nullable Runnable whenPassEnds;
 
   Housekeeping(
-      Members members,
-      ArrayHealth health,
-      Resync resync,
-      InFlight writes,
-      Scheduler scheduler,
-      long periodNanos) {
+      Members members, ArrayHealth health, Resync resync, InFlight writes, Scheduler scheduler) {
     this.members = members;
     this.health = health;
     this.resync = resync;
     this.writes = writes;
     this.scheduler = scheduler;
-    this.periodNanos = periodNanos;
-    bitmap = health.bitmap();
     updates = health.updates();
-    clearing = new ClearingDaemon(bitmap, health);
+    clearing = newDaemon();
+  }
+
+  private ClearingDaemon newDaemon() {
+    return new ClearingDaemon(health.bitmap(), health, scheduler);
   }
 
   void start() {
-    timer = scheduler.schedule(tick, periodNanos);
+    timer = scheduler.schedule(tick, tickNanos());
+  }
+
+  private long tickNanos() {
+    return health.bitmap().superblock().daemonSleep() * 1_000_000_000L / TICKS_A_PERIOD;
   }
 
   private void tick() {
     if (stopping) {
       return;
     }
-    timer = scheduler.schedule(tick, periodNanos);
-    if (!clearing.isRunning()) {
+    timer = scheduler.schedule(tick, tickNanos());
+    ticksSincePass++;
+    if (!held && !clearing.isRunning() && (ticksSincePass >= TICKS_A_PERIOD || isFilling())) {
+      ticksSincePass = 0;
       clearing.pass(false, this::passEnded);
     }
+  }
+
+  /** So many bits are set that a crash would mean a long resync: passes come sooner. */
+  private boolean isFilling() {
+    WriteIntentBitmap bitmap = health.bitmap();
+    return bitmap.geometry().chunks() >= MIN_CHUNKS_TO_FILL
+        && bitmap.dirtyChunks() > bitmap.geometry().chunks() / DIRTY_SHARE;
+  }
+
+  /** Runs no pass until {@link #release}; {@code quiet} runs once none is under way. */
+  void hold(Runnable quiet) {
+    held = true;
+    if (clearing.isRunning()) {
+      whenPassEnds = quiet;
+    } else {
+      quiet.run();
+    }
+  }
+
+  /** Passes run again, over the bitmap that the array has now. */
+  void release() {
+    held = false;
+    clearing = newDaemon();
   }
 
   private void passEnded() {
@@ -85,7 +119,7 @@ final class Housekeeping {
 
   /** I8, but for the flush. A chunk that is NEEDED or being copied has its bit set. */
   private boolean mayBeClean() {
-    return !stopping && isActiveForNothing();
+    return !stopping && !held && isActiveForNothing();
   }
 
   private boolean isActiveForNothing() {
@@ -95,7 +129,7 @@ final class Housekeeping {
         && health.broken() == null
         && !resync.isRunning()
         && !resync.isPending()
-        && (members.isDegraded() || bitmap.dirtyChunks() == 0);
+        && (members.isDegraded() || health.bitmap().dirtyChunks() == 0);
   }
 
   /**

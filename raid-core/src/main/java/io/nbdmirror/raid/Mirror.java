@@ -1,7 +1,7 @@
 package io.nbdmirror.raid;
 
+import io.nbdmirror.bitmap.format.BitmapSuperblock;
 import io.nbdmirror.bitmap.pages.BitmapPages;
-import io.nbdmirror.bitmap.storage.InternalStorage;
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
@@ -9,6 +9,8 @@ import io.nbdmirror.io.Errno;
 import io.nbdmirror.io.Extent;
 import io.nbdmirror.io.ExtentsCompletion;
 import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.raid.bitmap.BitmapPlace;
+import io.nbdmirror.raid.bitmap.NewBitmap;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.event.InFlight;
 import io.nbdmirror.raid.member.Member;
@@ -37,7 +39,7 @@ public final class Mirror implements BlockDevice {
    * @param name as it is stored
    * @param sizeBytes of the array
    * @param pages the bitmap, loaded or filled
-   * @param copies where its copies are; null for an array without a bitmap
+   * @param place where the bitmap is kept
    * @param unclean the superblocks do not say clean: set bits stand for chunks to be copied
    * @param events of the freshest member
    * @param unrecorded a member is absent that the superblocks count as present
@@ -48,7 +50,7 @@ public final class Mirror implements BlockDevice {
       long sizeBytes,
       Members members,
       BitmapPages pages,
-      @Nullable List<InternalStorage.Copy> copies,
+      BitmapPlace place,
       boolean unclean,
       long events,
       boolean unrecorded,
@@ -62,21 +64,24 @@ public final class Mirror implements BlockDevice {
   private final WritePath writes;
   private final Resync resync;
   private final Housekeeping housekeeping;
+  private final Scheduler scheduler;
   private final StatusView view;
   private boolean starting;
+  private boolean changingBitmap;
   private boolean stopping;
   private @Nullable Runnable stopWhenStarted;
 
   /** Nothing is written and nothing runs before {@link #start}. */
   public Mirror(Found found, Scheduler scheduler) {
     this.found = found;
+    this.scheduler = scheduler;
     members = found.members();
     health =
         new ArrayHealth(
             found.name(),
             members,
             found.pages(),
-            found.copies(),
+            found.place(),
             found.unclean() || members.isDegraded(),
             found.events(),
             found.readOnly(),
@@ -85,9 +90,7 @@ public final class Mirror implements BlockDevice {
     resync = new Resync(found.name(), members, order, health, scheduler, found.unclean());
     reads = new ReadPath(members, health, resync, reading);
     writes = new WritePath(members, order, health, reads);
-    long periodNanos = found.pages().superblock().daemonSleep() * 1_000_000_000L;
-    housekeeping =
-        new Housekeeping(members, health, resync, writes.inFlight(), scheduler, periodNanos);
+    housekeeping = new Housekeeping(members, health, resync, writes.inFlight(), scheduler);
     health.onMemberFailed(resync::memberFailed);
     view = new StatusView(found, health, resync);
   }
@@ -148,6 +151,88 @@ public final class Mirror implements BlockDevice {
     return view.counters();
   }
 
+  /** Who the array is, how long, and what its bitmap is like: for whoever makes it a new one. */
+  public NewBitmap bitmapLayout(long chunkBytes) {
+    BitmapSuperblock now = health.bitmap().superblock();
+    return new NewBitmap(
+        found.uuid(), found.sizeBytes(), chunkBytes, now.daemonSleep(), now.writeBehind());
+  }
+
+  /** Why the bitmap cannot be exchanged now, as a sentence; empty when it can. */
+  public String bitmapChangeRefusal() {
+    String array = "array " + found.name();
+    if (stopping || starting) {
+      return array + (stopping ? " is being stopped" : " is still starting: try again");
+    }
+    if (found.readOnly()) {
+      return array + " is served read-only";
+    }
+    DeviceException broken = health.broken();
+    if (broken != null) {
+      return String.valueOf(broken.getMessage());
+    }
+    if (changingBitmap) {
+      return array + " is having its bitmap changed already";
+    }
+    return resync.isRunning() || resync.isPending()
+        ? array + " is being resynced: change its bitmap when that is done"
+        : "";
+  }
+
+  /**
+   * Exchanges the bitmap for another while the array runs; see {@link BitmapChange}.
+   *
+   * @param done told null when the new one is in force, or why all stayed as it was; the target's
+   *     file is the caller's to close then
+   */
+  public void changeBitmap(BitmapTarget target, Completion done) {
+    String refusal = bitmapChangeRefusal();
+    if (refusal.isEmpty() && target.equals(BitmapTarget.NONE) && !health.arrayBitmap().isStored()) {
+      refusal = "array %s has no write-intent bitmap".formatted(found.name());
+    }
+    if (!refusal.isEmpty()) {
+      done.completed(new DeviceException(Errno.EBUSY, refusal));
+      return;
+    }
+    try {
+      BitmapChoice choice = BitmapChoice.of(target, this, members, health.arrayBitmap());
+      changingBitmap = true;
+      new BitmapChange(
+              found,
+              health,
+              housekeeping,
+              writes.gate(),
+              scheduler,
+              choice.place(),
+              choice.layout(),
+              failure -> {
+                changingBitmap = false;
+                done.completed(failure);
+                Runnable stop = stopWhenStarted;
+                if (stop != null) {
+                  stop.run();
+                }
+              })
+          .run();
+    } catch (DeviceException e) {
+      done.completed(e);
+    }
+  }
+
+  /** The bitmap's file must not be written any more: it is kicked (I6). */
+  public void bitmapLost(DeviceException failure) {
+    if (!found.readOnly()) {
+      health.bitmapLost(failure);
+    }
+  }
+
+  /** Somebody else wrote the bitmap's file: all of it is written once more. */
+  public void bitmapDisturbed() {
+    if (!found.readOnly() && health.arrayBitmap().isTrusted()) {
+      health.bitmap().writeAgain();
+    }
+  }
+
   /**
    * Stops cleanly: refuses new requests with ESHUTDOWN, lets those in flight finish, flushes the
    * members, clears idle bits, writes clean superblocks and closes the members.
@@ -160,7 +245,7 @@ public final class Mirror implements BlockDevice {
       throw new IllegalStateException("array " + found.name() + " is being stopped already");
     }
     stopping = true;
-    if (starting) {
+    if (starting || changingBitmap) {
       stopWhenStarted = () -> drain(done);
     } else {
       drain(done);
@@ -329,5 +414,6 @@ public final class Mirror implements BlockDevice {
     for (Member member : members.all()) {
       member.device().close();
     }
+    health.arrayBitmap().close();
   }
 }

@@ -1,6 +1,7 @@
 package io.nbdmirror.raid;
 
 import io.nbdmirror.bitmap.WriteIntentBitmap;
+import io.nbdmirror.raid.bitmap.ArrayBitmap;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
@@ -91,16 +92,24 @@ final class StatusView {
 
   private ArrayStatus.Bitmap bitmapStatus() {
     WriteIntentBitmap bitmap = health.bitmap();
-    if (!health.hasBitmap()) {
-      return new ArrayStatus.Bitmap(ArrayStatus.BitmapKind.NONE, 0, 0, 0);
+    ArrayStatus.BitmapKind kind = kindOf(health.arrayBitmap());
+    if (kind == ArrayStatus.BitmapKind.NONE) {
+      return new ArrayStatus.Bitmap(kind, 0, 0, 0);
     }
     return new ArrayStatus.Bitmap(
-        bitmap.commits().failure() == null
-            ? ArrayStatus.BitmapKind.INTERNAL
-            : ArrayStatus.BitmapKind.KICKED,
-        bitmap.geometry().chunkBytes(),
-        bitmap.geometry().chunks(),
-        bitmap.dirtyChunks());
+        kind, bitmap.geometry().chunkBytes(), bitmap.geometry().chunks(), bitmap.dirtyChunks());
+  }
+
+  private static ArrayStatus.BitmapKind kindOf(ArrayBitmap bitmap) {
+    if (bitmap.failure() != null) {
+      return ArrayStatus.BitmapKind.KICKED;
+    }
+    return switch (bitmap.place().kind()) {
+      case INTERNAL -> ArrayStatus.BitmapKind.INTERNAL;
+      case RAW -> ArrayStatus.BitmapKind.RAW;
+      case FILE -> ArrayStatus.BitmapKind.FILE;
+      case NONE -> ArrayStatus.BitmapKind.NONE;
+    };
   }
 
   private ArrayStatus.Sync syncStatus() {
@@ -136,7 +145,7 @@ final class StatusView {
         MdSuperblock.unpackTime(superblock.ctime()),
         MdSuperblock.unpackTime(superblock.utime()),
         health.updates().events(),
-        health.hasBitmap() ? health.bitmap().superblock().eventsCleared() : 0,
+        health.arrayBitmap().isStored() ? health.bitmap().superblock().eventsCleared() : 0,
         list);
   }
 

@@ -8,6 +8,7 @@ import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.io.simulation.SimulatedDisk;
 import io.nbdmirror.io.simulation.SimulatedScheduler;
 import io.nbdmirror.raid.assembly.AssemblyException;
+import io.nbdmirror.raid.assembly.BitmapFile;
 import io.nbdmirror.raid.assembly.TestAssembly;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.netty.buffer.ByteBuf;
@@ -17,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Simulated members laid out as md would, assembled and started: what every engine test begins
@@ -32,6 +34,9 @@ public final class TestArray {
   public final List<SimulatedDevice> devices = new ArrayList<>();
   public final long sizeBytes;
   public final int chunkBytes;
+
+  /** Holds the bitmap instead of the members, when not null. */
+  private @Nullable SimulatedDevice bitmapFile;
 
   /** Clean members with an all-clear internal bitmap, the data all zeroes. */
   public TestArray(long seed, int members, long sizeBytes, int chunkBytes) {
@@ -57,6 +62,46 @@ public final class TestArray {
     }
   }
 
+  /** Clean members and an all-clear bitmap in a file. */
+  public static TestArray withBitmapFile(long seed, int members, long sizeBytes, int chunkBytes) {
+    TestArray array = new TestArray(seed, members, sizeBytes, chunkBytes);
+    array.moveBitmapToFile(seed);
+    return array;
+  }
+
+  private void moveBitmapToFile(long seed) {
+    SimulatedDevice file = newBitmapFile("bitmap", chunkBytes, seed * 31 + devices.size());
+    put(file, 0, bitmapImage(file.sizeBytes()));
+    bitmapFile = file;
+    for (int slot = 0; slot < devices.size(); slot++) {
+      MdSuperblock superblock = superblock(slot).copy();
+      superblock.setFeatureMap(0);
+      superblock.setBitmapOffset(0);
+      putSuperblock(devices.get(slot), superblock);
+    }
+  }
+
+  /** A file as long as a bitmap in these chunks, rounded up to a sector. */
+  public SimulatedDevice newBitmapFile(String name, int fileChunkBytes, long seed) {
+    long stored = new BitmapGeometry(sizeBytes, fileChunkBytes).storedBytes();
+    return new SimulatedDevice(SimulatedDisk.of(name, (stored + 511) / 512 * 512), scheduler, seed);
+  }
+
+  /** The file that the bitmap is in; null when it is on the members. */
+  public @Nullable SimulatedDevice bitmapDevice() {
+    return bitmapFile;
+  }
+
+  /** From now on assembly is given this file. */
+  public void useBitmapFile(@Nullable SimulatedDevice file) {
+    bitmapFile = file;
+  }
+
+  /** As assembly is told of the file. */
+  public @Nullable BitmapFile bitmapFile() {
+    return bitmapFile == null ? null : new BitmapFile(bitmapFile, true);
+  }
+
   /** The same array in a later life: what a restart finds. */
   public TestArray(TestArray earlier, SimulatedScheduler scheduler, List<SimulatedDevice> devices) {
     this.scheduler = scheduler;
@@ -67,6 +112,14 @@ public final class TestArray {
 
   private void format(SimulatedDevice device, int slot, int members) {
     BitmapGeometry geometry = new BitmapGeometry(sizeBytes, chunkBytes);
+    put(
+        device,
+        BITMAP_OFFSET_BYTES,
+        bitmapImage((long) geometry.pages() * BitmapGeometry.PAGE_BYTES));
+    putSuperblock(device, newSuperblock(slot, members));
+  }
+
+  private ByteBuffer bitmapImage(long lengthBytes) {
     BitmapSuperblock bitmap = BitmapSuperblock.blank();
     bitmap.setMagic(BitmapSuperblock.MAGIC);
     bitmap.setVersion(BitmapSuperblock.VERSION_LITTLE_ENDIAN);
@@ -76,10 +129,9 @@ public final class TestArray {
     bitmap.setSyncSize(sizeBytes / 512);
     bitmap.setChunksize(chunkBytes);
     bitmap.setDaemonSleep(5);
-    ByteBuffer bits = ByteBuffer.allocateDirect(geometry.pages() * BitmapGeometry.PAGE_BYTES);
+    ByteBuffer bits = ByteBuffer.allocateDirect((int) lengthBytes);
     bitmap.copyTo(bits, 0);
-    put(device, BITMAP_OFFSET_BYTES, bits);
-    putSuperblock(device, newSuperblock(slot, members));
+    return bits;
   }
 
   private MdSuperblock newSuperblock(int slot, int members) {
@@ -133,6 +185,17 @@ public final class TestArray {
     int at = 256 + chunk / 8;
     byte[] sector = device.readNow(BITMAP_OFFSET_BYTES + at - at % 512, 512);
     return (sector[at % 512] & (1 << (chunk % 8))) != 0;
+  }
+
+  /** Whether the chunk's bit is set wherever the bitmap is, on every copy of it. */
+  public boolean bit(int chunk) {
+    SimulatedDevice file = bitmapFile;
+    if (file != null) {
+      return (file.readNow((256 + chunk / 8) / 512 * 512L, 512)[(256 + chunk / 8) % 512]
+              & 1 << (chunk % 8))
+          != 0;
+    }
+    return devices.stream().allMatch(device -> bit(device, chunk));
   }
 
   /** Assembles from all devices and starts. */

@@ -14,6 +14,7 @@ public record BitmapGeometry(long sizeBytes, long chunkBytes) {
 
   private static final int SUPERBLOCK_BITS = BitmapSuperblock.BYTES * 8;
   private static final int PAGE_BITS = PAGE_BYTES * 8;
+  private static final int PAGE_BITS_LOG = Integer.numberOfTrailingZeros(PAGE_BITS);
 
   public BitmapGeometry {
     if (sizeBytes <= 0 || Long.bitCount(chunkBytes) != 1 || chunkBytes < 512) {
@@ -59,17 +60,22 @@ public record BitmapGeometry(long sizeBytes, long chunkBytes) {
 
   /** The page that holds a chunk's bit. */
   public int pageOf(int chunk) {
-    return (int) ((chunk + (long) SUPERBLOCK_BITS) / PAGE_BITS);
+    return (int) ((chunk + (long) SUPERBLOCK_BITS) >>> PAGE_BITS_LOG);
   }
 
   /** The bit's number within its page, the superblock counted with it on the first. */
   public int bitInPage(int chunk) {
-    return (int) ((chunk + (long) SUPERBLOCK_BITS) % PAGE_BITS);
+    return (int) ((chunk + (long) SUPERBLOCK_BITS) & (PAGE_BITS - 1));
   }
 
   /** The first chunk whose bit lies on {@code page}. */
   public int firstChunkOf(int page) {
     return page == 0 ? 0 : (int) ((long) page * PAGE_BITS - SUPERBLOCK_BITS);
+  }
+
+  /** The chunk behind the last whose bit lies on {@code page}. */
+  public int endChunkOf(int page) {
+    return page + 1 < pages() ? firstChunkOf(page + 1) : chunks();
   }
 
   /** Bytes of {@code page} that are the bitmap's: 4096 but for the last. */

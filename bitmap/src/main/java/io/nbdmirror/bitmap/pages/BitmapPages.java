@@ -1,16 +1,19 @@
 package io.nbdmirror.bitmap.pages;
 
 import static io.nbdmirror.bitmap.format.BitmapGeometry.PAGE_BYTES;
+import static io.nbdmirror.bitmap.pages.PageAttributes.Attribute.DIRTY;
+import static io.nbdmirror.bitmap.pages.PageAttributes.Attribute.NEEDWRITE;
+import static io.nbdmirror.bitmap.pages.PageAttributes.Attribute.PENDING;
 
 import io.nbdmirror.bitmap.format.BitmapGeometry;
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
+import io.nbdmirror.bitmap.memory.Spares;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import java.nio.ByteBuffer;
-import java.util.Arrays;
+import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The pages of a bitmap, three times over:
+ * The pages of a bitmap, each three times over:
  *
  * <ul>
  *   <li>the <b>image</b>: what the bits should be, changed by writes and by clearing;
@@ -20,49 +23,33 @@ import java.util.Arrays;
  *       away the moment it starts (I1).
  * </ul>
  *
- * Each page has three attributes, kept apart: DIRTY, a bit was set that is not written yet;
- * PENDING, the clearing pass has something to look at; NEEDWRITE, a bit was cleared and the page
- * may be written at leisure. Everything is allocated at the start. Used on one loop.
+ * A page none of whose bits is set takes no memory: it is all zeroes, here and on the medium. The
+ * first page, which has the superblock, is always there. Used on one loop.
  */
 public final class BitmapPages {
-  /** A bit was set that is not on the medium: data waits for this page. */
-  public static final int DIRTY = 1;
-
-  /** The page has chunks that are on their way to being cleared. */
-  public static final int PENDING = 2;
-
-  /** A bit was cleared: to be written, nobody waits. */
-  public static final int NEEDWRITE = 4;
+  /** Pages in stock for chunks that have not been written to lately. */
+  private static final int SPARE_PAGES = 16;
 
   private final BitmapGeometry geometry;
-  private final int pages;
-  private final ByteBuffer image;
-  private final ByteBuf imageBytes;
-  private final ByteBuffer snapshot;
-  private final ByteBuf snapshotBytes;
-  private final ByteBuffer durable;
-  private final byte[] attributes;
-  private final boolean[] inFlight;
+  private final @Nullable PageMemory[] pages;
+  private final PageMemory first;
+  private final PageAttributes attributes;
+  private final BitSet inFlight;
+  private final Spares<PageMemory> spares;
   private final BitmapSuperblock superblock;
   private int setBits;
 
   /** All bits clear, nothing on the medium, the superblock blank. */
   public BitmapPages(BitmapGeometry geometry) {
     this.geometry = geometry;
-    pages = geometry.pages();
-    image = alignedBuffer(pages * PAGE_BYTES);
-    imageBytes = Unpooled.wrappedBuffer(image);
-    snapshot = alignedBuffer(pages * PAGE_BYTES);
-    snapshotBytes = Unpooled.wrappedBuffer(snapshot);
-    durable = ByteBuffer.allocate(pages * PAGE_BYTES);
-    attributes = new byte[pages];
-    inFlight = new boolean[pages];
-    superblock = BitmapSuperblock.wrap(image);
-  }
-
-  /** Memory at a page boundary, as direct I/O wants it. */
-  private static ByteBuffer alignedBuffer(int bytes) {
-    return ByteBuffer.allocateDirect(bytes + PAGE_BYTES).alignedSlice(PAGE_BYTES).slice(0, bytes);
+    int count = geometry.pages();
+    pages = new PageMemory[count];
+    attributes = new PageAttributes(count);
+    inFlight = new BitSet(count);
+    spares = new Spares<>(Math.min(count, SPARE_PAGES), PageMemory::new);
+    first = spares.take();
+    pages[0] = first;
+    superblock = BitmapSuperblock.wrap(first.image);
   }
 
   public BitmapGeometry geometry() {
@@ -70,7 +57,11 @@ public final class BitmapPages {
   }
 
   public int count() {
-    return pages;
+    return pages.length;
+  }
+
+  public PageAttributes attributes() {
+    return attributes;
   }
 
   /** The superblock in the image; to reach the medium page 0 must be written. */
@@ -83,113 +74,232 @@ public final class BitmapPages {
     return setBits;
   }
 
-  /** The image, for loading: {@code pages * 4096} bytes; {@link #loaded} ends it. */
-  public ByteBuf image() {
-    return imageBytes;
+  /** Fills up the stock of pages; away from the write path. */
+  public void topUp() {
+    spares.topUp();
   }
 
   /**
-   * Counts the bits of an image that was filled from outside, those past the last chunk cleared.
+   * Takes a page's bytes as they were read from the medium, its superblock with it on the first;
+   * bits past the last chunk are dropped. Each page at most once, before anything else is done.
+   *
+   * @param source has the {@link BitmapGeometry#usedBytesOf} the page at {@code index}
    */
-  public void loaded() {
-    int used = (int) geometry.storedBytes();
-    int spare = geometry.chunks() % 8;
-    if (spare != 0) {
-      image.put(used - 1, (byte) (image.get(used - 1) & (1 << spare) - 1));
+  public void load(int page, ByteBuf source, int index) {
+    int used = geometry.usedBytesOf(page);
+    if (page > 0 && isZero(source, index, used)) {
+      return;
     }
-    for (int at = used; at < pages * PAGE_BYTES; at++) {
-      image.put(at, (byte) 0);
+    PageMemory memory = present(page);
+    source.getBytes(index, memory.image.slice(0, used));
+    cutAndCount(page, memory);
+  }
+
+  private static boolean isZero(ByteBuf source, int index, int bytes) {
+    int at = 0;
+    for (; at + Long.BYTES <= bytes; at += Long.BYTES) {
+      if (source.getLong(index + at) != 0) {
+        return false;
+      }
     }
-    setBits = 0;
-    for (int at = BitmapSuperblock.BYTES; at < used; at++) {
-      setBits += Integer.bitCount(image.get(at) & 0xff);
+    for (; at < bytes; at++) {
+      if (source.getByte(index + at) != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Sets every bit: nothing is known of any chunk. */
+  public void setAll() {
+    for (int page = 0; page < pages.length; page++) {
+      PageMemory memory = present(page);
+      for (int at = firstBitByte(page); at < PAGE_BYTES; at += Long.BYTES) {
+        memory.image.putLong(at, -1L);
+      }
+      cutAndCount(page, memory);
     }
   }
 
+  private void cutAndCount(int page, PageMemory memory) {
+    setBits -= memory.setBits;
+    if (page == pages.length - 1) {
+      int used = geometry.usedBytesOf(page);
+      int spare = geometry.chunks() % 8;
+      if (spare != 0) {
+        memory.image.put(used - 1, (byte) (memory.image.get(used - 1) & (1 << spare) - 1));
+      }
+      for (int at = used; at < PAGE_BYTES; at++) {
+        memory.image.put(at, (byte) 0);
+      }
+    }
+    memory.countBits(firstBitByte(page));
+    setBits += memory.setBits;
+  }
+
+  private static int firstBitByte(int page) {
+    return page == 0 ? BitmapSuperblock.BYTES : 0;
+  }
+
+  /** Whether the page has memory: if not, all its bits are clear, and were when last written. */
+  public boolean isPresent(int page) {
+    return pages[page] != null;
+  }
+
+  /**
+   * Gives every page memory, so that each can be written: for a medium of several copies, one of
+   * which may have bits where the one that was read has none.
+   */
+  public void makeAllPresent() {
+    for (int page = 0; page < pages.length; page++) {
+      present(page);
+    }
+  }
+
+  private PageMemory present(int page) {
+    PageMemory memory = pages[page];
+    if (memory == null) {
+      memory = spares.take();
+      pages[page] = memory;
+    }
+    return memory;
+  }
+
   public boolean isSet(int chunk) {
-    return (image.get(byteOf(chunk)) & maskOf(chunk)) != 0;
+    PageMemory memory = pages[geometry.pageOf(chunk)];
+    return memory != null && bit(memory.image.getLong(longOf(chunk)), chunk);
+  }
+
+  /** The first chunk from {@code from} on whose bit is set; -1 when there is none. */
+  public int nextSet(int from) {
+    if (from >= geometry.chunks()) {
+      return -1;
+    }
+    int page = geometry.pageOf(from);
+    int at = longOf(from);
+    long mask = -1L << geometry.bitInPage(from);
+    for (; page < pages.length; page++) {
+      PageMemory memory = pages[page];
+      if (memory != null && memory.setBits > 0) {
+        for (; at < PAGE_BYTES; at += Long.BYTES) {
+          long word = memory.image.getLong(at) & mask;
+          mask = -1L;
+          if (word != 0) {
+            return geometry.firstChunkOf(page)
+                + (at - firstBitByte(page)) * 8
+                + Long.numberOfTrailingZeros(word);
+          }
+        }
+      }
+      mask = -1L;
+      at = 0;
+    }
+    return -1;
   }
 
   /** Whether the bit is set on the medium and no write in flight may take it away. */
   public boolean isDurable(int chunk) {
-    return (durable.get(byteOf(chunk)) & maskOf(chunk)) != 0;
+    PageMemory memory = pages[geometry.pageOf(chunk)];
+    return memory != null && bit(memory.durable.getLong(longOf(chunk)), chunk);
   }
 
   /** Whether the page's write in flight carries the bit, and nothing cleared it since. */
   public boolean isBeingSet(int chunk) {
-    return inFlight[geometry.pageOf(chunk)]
-        && isSet(chunk)
-        && (snapshot.get(byteOf(chunk)) & maskOf(chunk)) != 0;
+    int page = geometry.pageOf(chunk);
+    PageMemory memory = pages[page];
+    return memory != null
+        && inFlight.get(page)
+        && bit(memory.image.getLong(longOf(chunk)), chunk)
+        && bit(memory.snapshot.getLong(longOf(chunk)), chunk);
   }
 
   /** Sets the bit in the image; whoever needs it on the medium marks its page DIRTY. */
   public void set(int chunk) {
-    int at = byteOf(chunk);
-    if ((image.get(at) & maskOf(chunk)) == 0) {
-      image.put(at, (byte) (image.get(at) | maskOf(chunk)));
+    PageMemory memory = present(geometry.pageOf(chunk));
+    int at = longOf(chunk);
+    long word = memory.image.getLong(at);
+    if (!bit(word, chunk)) {
+      memory.image.putLong(at, word | 1L << geometry.bitInPage(chunk));
+      memory.setBits++;
       setBits++;
     }
   }
 
   /** Clears the bit in the image and marks its page NEEDWRITE. */
   public void clear(int chunk) {
-    int at = byteOf(chunk);
-    if ((image.get(at) & maskOf(chunk)) != 0) {
-      image.put(at, (byte) (image.get(at) & ~maskOf(chunk)));
+    int page = geometry.pageOf(chunk);
+    PageMemory memory = pages[page];
+    int at = longOf(chunk);
+    if (memory != null && bit(memory.image.getLong(at), chunk)) {
+      memory.image.putLong(at, memory.image.getLong(at) & ~(1L << geometry.bitInPage(chunk)));
+      memory.setBits--;
       setBits--;
+      attributes.set(page, NEEDWRITE);
     }
-    mark(geometry.pageOf(chunk), NEEDWRITE);
-  }
-
-  public boolean has(int page, int attribute) {
-    return (attributes[page] & attribute) != 0;
-  }
-
-  public void mark(int page, int attribute) {
-    attributes[page] |= (byte) attribute;
-  }
-
-  public void unmark(int page, int attribute) {
-    attributes[page] &= (byte) ~attribute;
   }
 
   /** Forgets what is on the medium: every page must be written before a bit counts as durable. */
   public void forgetDurable() {
-    Arrays.fill(durable.array(), (byte) 0);
+    for (PageMemory memory : pages) {
+      if (memory != null) {
+        memory.forgetDurable();
+      }
+    }
+  }
+
+  public boolean isInFlight(int page) {
+    return inFlight.get(page);
+  }
+
+  /** Whether no page is being written. */
+  public boolean noneInFlight() {
+    return inFlight.isEmpty();
   }
 
   /**
    * A write of {@code page} begins: takes the snapshot it carries, and the page's DIRTY and
    * NEEDWRITE away.
    *
-   * @return the buffer to write from, at index {@code page * 4096}
+   * @return the buffer to write from, at index 0
    */
   public ByteBuf startWrite(int page) {
-    assert !inFlight[page] : "two writes of bitmap page " + page + " in flight (I2)";
-    inFlight[page] = true;
-    attributes[page] &= (byte) ~(DIRTY | NEEDWRITE);
-    int start = page * PAGE_BYTES;
-    snapshot.put(start, image, start, PAGE_BYTES);
-    for (int at = start; at < start + PAGE_BYTES; at += Long.BYTES) {
-      durable.putLong(at, durable.getLong(at) & snapshot.getLong(at));
-    }
-    return snapshotBytes;
+    assert !inFlight.get(page) : "two writes of bitmap page " + page + " in flight (I2)";
+    PageMemory memory = present(page);
+    inFlight.set(page);
+    attributes.clear(page, DIRTY);
+    attributes.clear(page, NEEDWRITE);
+    memory.snapshot.put(0, memory.image, 0, PAGE_BYTES);
+    memory.narrowDurable();
+    return memory.snapshotBytes;
   }
 
-  /** The write of {@code page} ended; only if it succeeded is the snapshot on the medium. */
+  /**
+   * The write of {@code page} ended; only if it succeeded is the snapshot on the medium. A page
+   * that is all zeroes there and here gives its memory back.
+   */
   public void endWrite(int page, boolean success) {
-    assert inFlight[page] : "a write of bitmap page " + page + " ends that did not begin";
-    inFlight[page] = false;
-    if (success) {
-      durable.put(page * PAGE_BYTES, snapshot, page * PAGE_BYTES, PAGE_BYTES);
+    assert inFlight.get(page) : "a write of bitmap page " + page + " ends that did not begin";
+    PageMemory memory = present(page);
+    inFlight.clear(page);
+    if (!success) {
+      return;
+    }
+    memory.durable.put(0, memory.snapshot, 0, PAGE_BYTES);
+    if (page > 0
+        && memory.setBits == 0
+        && !attributes.test(page, DIRTY)
+        && !attributes.test(page, NEEDWRITE)
+        && !attributes.test(page, PENDING)) {
+      pages[page] = null;
+      spares.give(memory);
     }
   }
 
-  private int byteOf(int chunk) {
-    return BitmapSuperblock.BYTES + (chunk >>> 3);
+  private int longOf(int chunk) {
+    return geometry.bitInPage(chunk) >>> 6 << 3;
   }
 
-  private static int maskOf(int chunk) {
-    return 1 << (chunk & 7);
+  private boolean bit(long word, int chunk) {
+    return (word >>> geometry.bitInPage(chunk) & 1) != 0;
   }
 }

@@ -1,6 +1,7 @@
 package io.nbdmirror.bitmap.pages;
 
-import static io.nbdmirror.bitmap.format.BitmapGeometry.PAGE_BYTES;
+import static io.nbdmirror.bitmap.pages.PageAttributes.Attribute.DIRTY;
+import static io.nbdmirror.bitmap.pages.PageAttributes.Attribute.NEEDWRITE;
 
 import io.nbdmirror.bitmap.BitmapOwner;
 import io.nbdmirror.bitmap.BitmapWrite;
@@ -13,27 +14,41 @@ import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Group commits: one at a time, each writes every page that has something to write and lets all go
- * on who asked before it began; who asks later waits for the next. So no page is ever written twice
- * at once (I2), and a commit started by one requester serves all of the same loop turn.
+ * Brings pages to the medium, in two ways.
  *
- * <p>When no copy of a page can be written the bitmap is kicked: the owner is told first, then
- * those who wait go on, and every later page goes nowhere (I6). Used on the array's loop.
+ * <ul>
+ *   <li><b>Group commits</b> of DIRTY pages, one at a time (md's unplug): each writes every page
+ *       that is DIRTY when it starts and lets all go on who asked before; who asks later waits for
+ *       the next. So a commit started by one requester serves all of the same loop turn.
+ *   <li><b>At leisure</b>, NEEDWRITE pages, a few at a time, so that clearing holds up no commit.
+ * </ul>
+ *
+ * No page is ever written twice at once (I2): a commit that meets a page under way at leisure
+ * writes it again when that has ended. When no copy of a page can be written the bitmap is kicked:
+ * the owner is told first, then those who wait go on, and every later page goes nowhere (I6). Used
+ * on the array's loop.
  */
 public final class PageCommits {
+  /** Pages written at leisure at once; beside a commit, one, so that it ends in spite of load. */
+  private static final int LEISURE_WRITES = 4;
+
   private final BitmapPages pages;
+  private final PageAttributes attributes;
   private final BitmapOwner owner;
   private final Scheduler scheduler;
-  private final PageDone[] pageDone;
+  private final PageWrite[] pageWrites;
   private BitmapStorage storage;
   private ArrayDeque<BitmapWrite> nextWrites = new ArrayDeque<>();
   private ArrayDeque<BitmapWrite> runningWrites = new ArrayDeque<>();
   private ArrayDeque<Completion> nextCompletions = new ArrayDeque<>();
   private ArrayDeque<Completion> runningCompletions = new ArrayDeque<>();
+  private final ArrayDeque<Runnable> whenAllWritten = new ArrayDeque<>();
   private final Runnable start = this::start;
   private boolean startRequested;
   private boolean running;
   private int pending;
+  private int leisureWrites;
+  private boolean fillingLeisure;
   private long commits;
   private long pagesWritten;
   private @Nullable DeviceException failure;
@@ -44,9 +59,10 @@ public final class PageCommits {
     this.storage = storage;
     this.owner = owner;
     this.scheduler = scheduler;
-    pageDone = new PageDone[pages.count()];
-    for (int page = 0; page < pageDone.length; page++) {
-      pageDone[page] = new PageDone(page);
+    attributes = pages.attributes();
+    pageWrites = new PageWrite[pages.count()];
+    for (int page = 0; page < pageWrites.length; page++) {
+      pageWrites[page] = new PageWrite(page);
     }
   }
 
@@ -65,10 +81,17 @@ public final class PageCommits {
     return failure;
   }
 
-  /** {@code write} goes on when all that is set now is durable. */
+  /** {@code write} goes on when all that is DIRTY now is durable. */
   public void await(BitmapWrite write) {
     nextWrites.add(write);
     request();
+  }
+
+  /** Whether the commit that is running carries the chunk's bit. */
+  public boolean carries(int chunk) {
+    return running
+        && pageWrites[pages.geometry().pageOf(chunk)].state == State.COMMIT
+        && pages.isBeingSet(chunk);
   }
 
   /** {@code write} goes on when the commit that is running ends: it carries all its bits. */
@@ -78,12 +101,22 @@ public final class PageCommits {
   }
 
   /**
-   * Writes what there is to write. The completion is told null also when the bitmap was kicked:
-   * there is nothing to wait for then.
+   * Writes what is DIRTY. The completion is told null also when the bitmap was kicked: there is
+   * nothing to wait for then.
    */
   public void commit(Completion done) {
     nextCompletions.add(done);
     request();
+  }
+
+  /**
+   * Writes what is NEEDWRITE, at leisure.
+   *
+   * @param done runs when nothing is left to be written, never from within this call
+   */
+  public void writeAll(Runnable done) {
+    whenAllWritten.add(done);
+    scheduler.execute(this::goOnAtLeisure);
   }
 
   private void request() {
@@ -105,30 +138,11 @@ public final class PageCommits {
     runningCompletions = completions;
     // One more than there are pages, so that inline completions do not end the commit early.
     pending = 1;
-    for (int page = 0; page < pages.count(); page++) {
-      if (pages.has(page, BitmapPages.DIRTY | BitmapPages.NEEDWRITE)) {
-        pending++;
-        storage.writePage(page, pages.startWrite(page), page * PAGE_BYTES, pageDone[page]);
-      }
+    for (int page = attributes.next(0, DIRTY); page >= 0; page = attributes.next(page + 1, DIRTY)) {
+      pending++;
+      pageWrites[page].startForCommit();
     }
     oneDone();
-  }
-
-  private void pageWritten(int page, @Nullable DeviceException pageFailure) {
-    pagesWritten++;
-    if (pageFailure != null && failure == null) {
-      kick(pageFailure);
-      owner.bitmapFailed(pageFailure);
-    }
-    // A kicked bitmap keeps its bits in memory: that they count as durable stops nobody.
-    pages.endWrite(page, pageFailure == null || failure != null);
-    oneDone();
-  }
-
-  /** Writes no page any more. Whoever kicks it sees to it that no assembly trusts it (I6). */
-  public void kick(DeviceException reason) {
-    failure = reason;
-    storage = new NoStorage();
   }
 
   private void oneDone() {
@@ -147,18 +161,100 @@ public final class PageCommits {
         done = runningCompletions.poll()) {
       done.completed(null);
     }
+    goOnAtLeisure();
   }
 
-  private final class PageDone implements Completion {
-    private final int page;
+  private void goOnAtLeisure() {
+    if (fillingLeisure || whenAllWritten.isEmpty()) {
+      return;
+    }
+    // Inline completions come back here.
+    fillingLeisure = true;
+    int page = attributes.next(0, NEEDWRITE);
+    while (page >= 0 && leisureWrites < (running ? 1 : LEISURE_WRITES)) {
+      // A DIRTY page is written by the next commit, and soon.
+      if (!pages.isInFlight(page) && !attributes.test(page, DIRTY)) {
+        leisureWrites++;
+        pageWrites[page].start(State.LEISURE);
+      }
+      page = attributes.next(page + 1, NEEDWRITE);
+    }
+    fillingLeisure = false;
+    if (isAllWritten()) {
+      while (isAllWritten() && !whenAllWritten.isEmpty()) {
+        whenAllWritten.remove().run();
+      }
+    } else if (leisureWrites == 0 && pages.noneInFlight() && attributes.any(DIRTY)) {
+      request();
+    }
+  }
 
-    PageDone(int page) {
+  private boolean isAllWritten() {
+    return !running && pages.noneInFlight() && !attributes.any(DIRTY) && !attributes.any(NEEDWRITE);
+  }
+
+  /** Writes no page any more. Whoever kicks it sees to it that no assembly trusts it (I6). */
+  public void kick(DeviceException reason) {
+    failure = reason;
+    storage = new NoStorage();
+  }
+
+  private enum State {
+    IDLE,
+    /** Under way at leisure. */
+    LEISURE,
+    /** Under way at leisure, and a commit waits to write it again. */
+    LEISURE_THEN_COMMIT,
+    /** Under way for the running commit. */
+    COMMIT
+  }
+
+  /** One page's way to the medium; used over and over. */
+  private final class PageWrite implements Completion {
+    private final int page;
+    private State state = State.IDLE;
+
+    PageWrite(int page) {
       this.page = page;
+    }
+
+    void startForCommit() {
+      if (state == State.IDLE) {
+        start(State.COMMIT);
+      } else {
+        assert state == State.LEISURE : "page " + page + " is committed twice at once";
+        state = State.LEISURE_THEN_COMMIT;
+      }
+    }
+
+    void start(State kind) {
+      state = kind;
+      storage.writePage(page, pages.startWrite(page), this);
     }
 
     @Override
     public void completed(@Nullable DeviceException pageFailure) {
-      pageWritten(page, pageFailure);
+      State ended = state;
+      state = State.IDLE;
+      pagesWritten++;
+      if (pageFailure != null && failure == null) {
+        kick(pageFailure);
+        owner.bitmapFailed(pageFailure);
+      }
+      // A kicked bitmap keeps its bits in memory: that they count as durable stops nobody.
+      pages.endWrite(page, pageFailure == null || failure != null);
+      switch (ended) {
+        case COMMIT -> oneDone();
+        case LEISURE_THEN_COMMIT -> {
+          leisureWrites--;
+          start(State.COMMIT);
+        }
+        case LEISURE -> {
+          leisureWrites--;
+          goOnAtLeisure();
+        }
+        case IDLE -> throw new AssertionError("page " + page + " was not being written");
+      }
     }
   }
 }

@@ -8,9 +8,9 @@ public interface BitmapStorage {
   /**
    * Writes one page. At most one write of a page is in flight.
    *
-   * @param buffer holds the page's 4096 bytes at {@code index}, unchanged until {@code done} runs
+   * @param buffer the page's 4096 bytes, unchanged until {@code done} runs
    * @param done told null when the page is durable on every copy that counts (I1); a failure means
    *     that no copy could be written
    */
-  void writePage(int page, ByteBuf buffer, int index, Completion done);
+  void writePage(int page, ByteBuf buffer, Completion done);
 }

@@ -9,7 +9,7 @@ import io.netty.buffer.ByteBuf;
  */
 public final class NoStorage implements BitmapStorage {
   @Override
-  public void writePage(int page, ByteBuf buffer, int index, Completion done) {
+  public void writePage(int page, ByteBuf buffer, Completion done) {
     done.completed(null);
   }
 }

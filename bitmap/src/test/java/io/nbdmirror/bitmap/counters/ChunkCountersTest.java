@@ -3,10 +3,15 @@ package io.nbdmirror.bitmap.counters;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.nbdmirror.bitmap.format.BitmapGeometry;
+import java.util.BitSet;
 import org.junit.jupiter.api.Test;
 
 class ChunkCountersTest {
-  private final ChunkCounters counters = new ChunkCounters(2);
+  private static final BitmapGeometry GEOMETRY = new BitmapGeometry(100_000L * 4096, 4096);
+
+  private final BitSet bits = new BitSet();
+  private final ChunkCounters counters = new ChunkCounters(GEOMETRY, bits::get);
 
   @Test
   void aChunkIsClearableOnlyAfterAWholeIdlePeriod() {
@@ -23,7 +28,7 @@ class ChunkCountersTest {
 
   @Test
   void aWriteMakesAnAgedChunkYoungAgain() {
-    counters.markSet(0, false);
+    bits.set(0);
     counters.age(0);
     counters.startWrite(0);
     counters.endWrite(0, true);
@@ -44,7 +49,7 @@ class ChunkCountersTest {
 
   @Test
   void aFailureDuringACopySurvivesTheCopy() {
-    counters.markSet(0, true);
+    counters.markNeeded(0);
     counters.startResync(0);
     assertThat(counters.isNeeded(0)).isFalse();
     assertThat(counters.isResyncing(0)).isTrue();
@@ -56,7 +61,7 @@ class ChunkCountersTest {
 
   @Test
   void aCopiedChunkAgesAsAnyOther() {
-    counters.markSet(0, true);
+    counters.markNeeded(0);
     counters.startResync(0);
     counters.age(0);
     assertThat(counters.isAged(0)).as("while it is copied").isFalse();
@@ -75,5 +80,64 @@ class ChunkCountersTest {
     assertThat(counters.writes(1)).isEqualTo(ChunkCounters.MAX_WRITES);
     assertThatThrownBy(() -> counters.startWrite(1)).isInstanceOf(AssertionError.class);
     assertThat(counters.isUnset(0)).as("the neighbour").isTrue();
+  }
+
+  @Test
+  void memoryFollowsUse() {
+    assertThat(counters.pagesInUse()).isZero();
+    bits.set(50_000);
+    assertThat(counters.isUnset(50_000)).as("set, and nothing counted").isFalse();
+    assertThat(counters.pagesInUse()).isZero();
+    counters.startWrite(99_999);
+    counters.startWrite(1);
+    assertThat(counters.pagesInUse()).isEqualTo(2);
+    counters.endWrite(99_999, true);
+    counters.age(99_999);
+    counters.clear(99_999);
+    assertThat(counters.pagesInUse()).isEqualTo(1);
+    assertThat(counters.isUnset(99_999)).isTrue();
+  }
+
+  @Test
+  void aPageThatIsCountedFirstKnowsItsSetBits() {
+    bits.set(40_000);
+    counters.startWrite(40_001);
+    counters.age(40_000);
+    assertThat(counters.isAged(40_000)).isTrue();
+    assertThat(counters.agedChunks()).isEqualTo(1);
+    assertThat(counters.isUnset(40_002)).isTrue();
+  }
+
+  @Test
+  void allNeededMeansAllThatAreSetAndNoneThatComeLater() {
+    bits.set(40_000);
+    bits.set(5);
+    counters.startWrite(5);
+    counters.age(6);
+    counters.markAllNeeded();
+    assertThat(counters.isNeeded(40_000)).as("not counted yet").isTrue();
+    assertThat(counters.isNeeded(5)).as("in flight").isTrue();
+    assertThat(counters.isNeeded(6)).as("unset").isFalse();
+    counters.startWrite(6);
+    counters.startWrite(40_001);
+    assertThat(counters.isNeeded(6)).isFalse();
+    assertThat(counters.isNeeded(40_001)).isFalse();
+    assertThat(counters.isNeeded(40_000)).isTrue();
+    counters.startResync(40_000);
+    counters.endResync(40_000, true);
+    assertThat(counters.isNeeded(40_000)).isFalse();
+    assertThat(counters.isNeeded(5)).isTrue();
+    counters.endWrite(5, true);
+    assertThat(counters.isNeeded(5)).isTrue();
+  }
+
+  @Test
+  void anAgedChunkThatBecomesNeededIsNotCounted() {
+    bits.set(5);
+    counters.age(5);
+    counters.markAllNeeded();
+    assertThat(counters.isAged(5)).isFalse();
+    counters.startWrite(6);
+    assertThat(counters.agedChunks()).isZero();
   }
 }

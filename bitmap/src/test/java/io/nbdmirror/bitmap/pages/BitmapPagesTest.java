@@ -4,6 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.nbdmirror.bitmap.format.BitmapGeometry;
+import io.nbdmirror.bitmap.pages.PageAttributes.Attribute;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class BitmapPagesTest {
@@ -41,7 +47,7 @@ class BitmapPagesTest {
     byte before = pages.startWrite(0).getByte(256);
     pages.set(6);
     assertThat(before).isEqualTo((byte) 0x20);
-    assertThat(pages.image().getByte(256)).isEqualTo((byte) 0x60);
+    assertThat(pages.isSet(6)).isTrue();
     pages.endWrite(0, true);
     assertThat(pages.isDurable(6)).isFalse();
   }
@@ -61,37 +67,62 @@ class BitmapPagesTest {
   }
 
   @Test
-  void attributesAreKeptApart() {
-    int[] all = {BitmapPages.DIRTY, BitmapPages.PENDING, BitmapPages.NEEDWRITE};
-    for (int one : all) {
-      pages.mark(2, one);
-      for (int other : all) {
-        assertThat(pages.has(2, other)).isEqualTo(other == one);
-      }
-      assertThat(pages.has(1, one)).isFalse();
-      pages.unmark(2, one);
-      assertThat(pages.has(2, one)).isFalse();
-    }
-  }
-
-  @Test
   void startingAWriteTakesWhatItCarriesButNotPending() {
-    pages.mark(1, BitmapPages.DIRTY | BitmapPages.NEEDWRITE | BitmapPages.PENDING);
+    for (Attribute attribute : Attribute.values()) {
+      pages.attributes().set(1, attribute);
+    }
     pages.startWrite(1);
-    assertThat(pages.has(1, BitmapPages.DIRTY | BitmapPages.NEEDWRITE)).isFalse();
-    assertThat(pages.has(1, BitmapPages.PENDING)).isTrue();
+    assertThat(pages.attributes().test(1, Attribute.DIRTY)).isFalse();
+    assertThat(pages.attributes().test(1, Attribute.NEEDWRITE)).isFalse();
+    assertThat(pages.attributes().test(1, Attribute.PENDING)).isTrue();
   }
 
   @Test
   void bitsBeyondTheLastChunkAreNoBits() {
     BitmapPages odd = new BitmapPages(new BitmapGeometry(13L * 4096, 4096));
-    for (int at = 256; at < 4096; at++) {
-      odd.image().setByte(at, 0xff);
-    }
-    odd.loaded();
+    byte[] page = new byte[4096];
+    Arrays.fill(page, 256, 4096, (byte) 0xff);
+    odd.load(0, Unpooled.wrappedBuffer(page), 0);
     assertThat(odd.setBits()).isEqualTo(13);
-    assertThat(odd.image().getByte(257)).isEqualTo((byte) 0x1f);
-    assertThat(odd.image().getByte(258)).isZero();
+    ByteBuf image = odd.startWrite(0);
+    assertThat(image.getByte(257)).isEqualTo((byte) 0x1f);
+    assertThat(image.getByte(258)).isZero();
+    odd.setAll();
+    assertThat(odd.setBits()).isEqualTo(13);
+  }
+
+  @Test
+  void aPageWithoutBitsTakesNoMemory() {
+    pages.load(2, Unpooled.wrappedBuffer(new byte[4096]), 0);
+    assertThat(pages.isPresent(2)).isFalse();
+    assertThat(pages.isSet(40_000) || pages.isDurable(40_000)).isFalse();
+    pages.set(40_000);
+    assertThat(pages.isPresent(1)).isTrue();
+    pages.startWrite(1);
+    pages.clear(40_000);
+    pages.endWrite(1, true);
+    assertThat(pages.isPresent(1)).as("its bit is still on the medium").isTrue();
+    pages.startWrite(1);
+    pages.endWrite(1, true);
+    assertThat(pages.isPresent(1)).isFalse();
+    pages.set(40_001);
+    assertThat(pages.isSet(40_000)).isFalse();
+    assertThat(pages.isDurable(40_001)).isFalse();
+  }
+
+  @Test
+  void theNextSetChunkIsFoundAcrossPages() {
+    for (int chunk : new int[] {3, 64, 30_719, 30_720, 131_000}) {
+      pages.set(chunk);
+    }
+    pages.set(100_000);
+    pages.clear(100_000);
+    List<Integer> found = new ArrayList<>();
+    for (int chunk = pages.nextSet(0); chunk >= 0; chunk = pages.nextSet(chunk + 1)) {
+      found.add(chunk);
+    }
+    assertThat(found).containsExactly(3, 64, 30_719, 30_720, 131_000);
+    assertThat(pages.nextSet(pages.geometry().chunks())).isEqualTo(-1);
   }
 
   @Test

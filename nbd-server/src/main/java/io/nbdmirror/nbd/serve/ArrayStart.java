@@ -34,6 +34,7 @@ record ArrayStart(
     loop.execute(() ->
         Assembly.assemble(
             devices,
+            null,
             degraded,
             readOnly,
             loop,

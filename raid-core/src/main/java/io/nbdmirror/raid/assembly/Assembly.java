@@ -1,10 +1,10 @@
 package io.nbdmirror.raid.assembly;
 
 import io.nbdmirror.bitmap.pages.BitmapPages;
-import io.nbdmirror.bitmap.storage.InternalStorage;
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.Mirror;
+import io.nbdmirror.raid.bitmap.BitmapPlace;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.superblock.MdSuperblock;
@@ -34,21 +34,25 @@ public final class Assembly {
    * failure all stay the caller's. Either way nothing has been written.
    *
    * @param devices opened on {@code loop}, each once
+   * @param file what the bitmap is kept in, opened on {@code loop}; null when it is on the members
+   *     or nowhere
    * @param allowDegraded start although a member that was in sync is absent
    * @param readOnly write nothing to any member, ever
    */
   public static void assemble(
       List<BlockDevice> devices,
+      @Nullable BitmapFile file,
       boolean allowDegraded,
       boolean readOnly,
       Scheduler loop,
       Completion done) {
-    new Reading(devices, allowDegraded, readOnly, loop, done).next();
+    new Reading(devices, file, allowDegraded, readOnly, loop, done).next();
   }
 
   /** Reads one superblock after the other. */
   private static final class Reading {
     private final List<BlockDevice> devices;
+    private final @Nullable BitmapFile file;
     private final boolean allowDegraded;
     private final boolean readOnly;
     private final Scheduler loop;
@@ -60,11 +64,13 @@ public final class Assembly {
 
     Reading(
         List<BlockDevice> devices,
+        @Nullable BitmapFile file,
         boolean allowDegraded,
         boolean readOnly,
         Scheduler loop,
         Completion done) {
       this.devices = devices;
+      this.file = file;
       this.allowDegraded = allowDegraded;
       this.readOnly = readOnly;
       this.loop = loop;
@@ -77,7 +83,7 @@ public final class Assembly {
         SuperblockReader.read(
             device, (superblock, failure) -> superblockRead(device, superblock, failure));
       } else {
-        assembleFrom(candidates, damaged, allowDegraded, readOnly, loop, this::closeDamaged);
+        assemble();
       }
     }
 
@@ -103,93 +109,86 @@ public final class Assembly {
           || problem == SuperblockException.Problem.UNREADABLE;
     }
 
-    private void closeDamaged(@Nullable Mirror mirror, @Nullable AssemblyException failure) {
-      if (mirror != null) {
-        damagedDevices.forEach(BlockDevice::close);
+    private void assemble() {
+      Roster roster;
+      try {
+        roster = Roster.decide(candidates, damaged, allowDegraded);
+      } catch (AssemblyException e) {
+        done.completed(null, e);
+        return;
       }
-      done.completed(mirror, failure);
+      MdSuperblock freshest = roster.freshest();
+      Members members = roster.members();
+      long size = freshest.size() * MdSuperblock.SECTOR_BYTES;
+      boolean internal = freshest.hasFeature(MdSuperblock.FEATURE_BITMAP_OFFSET);
+      BitmapFile kept = file;
+      if (kept != null && internal) {
+        done.completed(
+            null,
+            new AssemblyException(
+                "array %s keeps its write-intent bitmap on its members: leave out --bitmap %s"
+                    .formatted(freshest.setName(), kept.device().path())));
+      } else if (kept != null) {
+        BitmapPlace place = BitmapPlace.inFile(kept.device(), kept.raw());
+        BitmapLoading.fromFile(
+            kept, members, freshest, size, (pages, e) -> loaded(roster, members, place, pages, e));
+      } else if (internal) {
+        BitmapPlace place = BitmapPlace.onMembers(members, freshest.bitmapOffset());
+        BitmapLoading.fromMembers(
+            members, freshest, size, (pages, e) -> loaded(roster, members, place, pages, e));
+      } else {
+        BitmapPages pages = BitmapLoading.inMemory(freshest.setUuid(), size, isUnclean(freshest));
+        loaded(roster, members, BitmapPlace.NOWHERE, pages, null);
+      }
+    }
+
+    private void loaded(
+        Roster roster,
+        Members members,
+        BitmapPlace place,
+        @Nullable BitmapPages pages,
+        @Nullable AssemblyException failure) {
+      if (pages == null) {
+        done.completed(null, failure);
+        return;
+      }
+      for (Member member : members.all()) {
+        // One that is an event behind may have missed that the bitmap was moved.
+        place.recordIn(member.superblock());
+      }
+      damagedDevices.forEach(BlockDevice::close);
+      done.completed(mirrorOf(roster, members, place, pages), null);
+    }
+
+    private Mirror mirrorOf(Roster roster, Members members, BitmapPlace place, BitmapPages pages) {
+      MdSuperblock freshest = roster.freshest();
+      for (String sentence : roster.leftOut()) {
+        log.warn("array {}: {}", freshest.setName(), sentence);
+      }
+      roster.unused().forEach(BlockDevice::close);
+      log.info(
+          "array {}: {} of {} members in sync, {}",
+          freshest.setName(),
+          members.inSync(),
+          members.slots(),
+          members.all().stream().map(Member::path).toList());
+      return new Mirror(
+          new Mirror.Found(
+              freshest.setName(),
+              freshest.setUuid(),
+              pages.geometry().sizeBytes(),
+              members,
+              pages,
+              place,
+              isUnclean(freshest),
+              freshest.events(),
+              roster.isAbsenceNew(),
+              readOnly),
+          loop);
     }
   }
 
-  private static void assembleFrom(
-      List<Roster.Candidate> candidates,
-      List<String> leftOut,
-      boolean allowDegraded,
-      boolean readOnly,
-      Scheduler loop,
-      Completion done) {
-    Roster roster;
-    try {
-      roster = Roster.decide(candidates, leftOut, allowDegraded);
-    } catch (AssemblyException e) {
-      done.completed(null, e);
-      return;
-    }
-    MdSuperblock freshest = roster.freshest();
-    boolean unclean = freshest.resyncOffset() != MdSuperblock.RESYNC_OFFSET_CLEAN;
-    Members members = roster.members();
-    long size = freshest.size() * MdSuperblock.SECTOR_BYTES;
-    if (freshest.hasFeature(MdSuperblock.FEATURE_BITMAP_OFFSET)) {
-      BitmapLoading.load(
-          members,
-          freshest,
-          size,
-          (pages, failure) -> {
-            if (pages == null) {
-              done.completed(null, failure);
-            } else {
-              done.completed(
-                  mirrorOf(roster, members, pages, copiesOn(members), unclean, readOnly, loop),
-                  null);
-            }
-          });
-    } else {
-      BitmapPages pages = BitmapLoading.inMemory(size, unclean);
-      done.completed(mirrorOf(roster, members, pages, null, unclean, readOnly, loop), null);
-    }
-  }
-
-  private static List<InternalStorage.Copy> copiesOn(Members members) {
-    return members.all().stream()
-        .map(member -> new InternalStorage.Copy(member.device(), BitmapLoading.offsetOf(member)))
-        .toList();
-  }
-
-  private static Mirror mirrorOf(
-      Roster roster,
-      Members members,
-      BitmapPages pages,
-      @Nullable List<InternalStorage.Copy> copies,
-      boolean unclean,
-      boolean readOnly,
-      Scheduler loop) {
-    MdSuperblock freshest = roster.freshest();
-    for (String sentence : roster.leftOut()) {
-      log.warn("array {}: {}", freshest.setName(), sentence);
-    }
-    for (BlockDevice unused : roster.unused()) {
-      unused.close();
-    }
-    Mirror mirror =
-        new Mirror(
-            new Mirror.Found(
-                freshest.setName(),
-                freshest.setUuid(),
-                pages.geometry().sizeBytes(),
-                members,
-                pages,
-                copies,
-                unclean,
-                freshest.events(),
-                roster.isAbsenceNew(),
-                readOnly),
-            loop);
-    log.info(
-        "array {}: {} of {} members in sync, {}",
-        freshest.setName(),
-        members.inSync(),
-        members.slots(),
-        members.all().stream().map(Member::path).toList());
-    return mirror;
+  private static boolean isUnclean(MdSuperblock freshest) {
+    return freshest.resyncOffset() != MdSuperblock.RESYNC_OFFSET_CLEAN;
   }
 }

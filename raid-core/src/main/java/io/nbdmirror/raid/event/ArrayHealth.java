@@ -3,18 +3,16 @@ package io.nbdmirror.raid.event;
 import io.nbdmirror.bitmap.BitmapOwner;
 import io.nbdmirror.bitmap.WriteIntentBitmap;
 import io.nbdmirror.bitmap.pages.BitmapPages;
-import io.nbdmirror.bitmap.storage.BitmapStorage;
-import io.nbdmirror.bitmap.storage.InternalStorage;
-import io.nbdmirror.bitmap.storage.NoStorage;
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
 import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.raid.bitmap.ArrayBitmap;
+import io.nbdmirror.raid.bitmap.BitmapPlace;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,8 +28,7 @@ public final class ArrayHealth implements BitmapOwner {
   private final String name;
   private final Members members;
   private final boolean readOnly;
-  private final @Nullable InternalStorage storage;
-  private final WriteIntentBitmap bitmap;
+  private final ArrayBitmap bitmap;
   private final SuperblockUpdates updates;
   private Runnable memberFailedListener = () -> {};
   private @Nullable DeviceException broken;
@@ -42,7 +39,7 @@ public final class ArrayHealth implements BitmapOwner {
    *
    * @param name for the log
    * @param pages the bitmap, loaded
-   * @param copies where its copies are; null for an array without a bitmap
+   * @param place where it is kept
    * @param needed whether set bits stand for chunks that must be copied
    * @param events the event count of the freshest member
    */
@@ -50,7 +47,7 @@ public final class ArrayHealth implements BitmapOwner {
       String name,
       Members members,
       BitmapPages pages,
-      @Nullable List<InternalStorage.Copy> copies,
+      BitmapPlace place,
       boolean needed,
       long events,
       boolean readOnly,
@@ -58,26 +55,24 @@ public final class ArrayHealth implements BitmapOwner {
     this.name = name;
     this.members = members;
     this.readOnly = readOnly;
-    storage =
-        copies == null ? null : new InternalStorage(pages.geometry(), copies, this::copyFailed);
-    BitmapStorage pageStorage = storage == null ? new NoStorage() : storage;
-    bitmap = new WriteIntentBitmap(pages, pageStorage, this, scheduler, needed);
-    updates =
-        new SuperblockUpdates(
-            members, bitmap, storage != null, events, scheduler, this::superblockFailed);
+    bitmap =
+        new ArrayBitmap(
+            ArrayBitmap.Kept.in(place, pages, this, this::copyFailed, scheduler, needed));
+    updates = new SuperblockUpdates(members, bitmap, events, scheduler, this::superblockFailed);
   }
 
+  /** The bitmap the array has now. */
   public WriteIntentBitmap bitmap() {
+    return bitmap.current();
+  }
+
+  /** The bitmap and its place. */
+  public ArrayBitmap arrayBitmap() {
     return bitmap;
   }
 
   public SuperblockUpdates updates() {
     return updates;
-  }
-
-  /** Whether the array keeps its bitmap on a medium; also true after it was kicked. */
-  public boolean hasBitmap() {
-    return storage != null;
   }
 
   /** {@code listener} runs each time a member has failed. */
@@ -135,15 +130,24 @@ public final class ArrayHealth implements BitmapOwner {
         name,
         failure.getMessage());
     updates.recordFailure();
+    bitmap.retire();
   }
 
-  private void copyFailed(BlockDevice device, DeviceException failure) {
+  /** The bitmap must not be written any more, for a reason that no write of it has met (I6). */
+  public void bitmapLost(DeviceException failure) {
+    if (bitmap.isTrusted()) {
+      bitmap.current().commits().kick(failure);
+      bitmapFailed(failure);
+    }
+  }
+
+  /** A member's copy of the bitmap could not be written. */
+  public void copyFailed(BlockDevice device, DeviceException failure) {
     for (Member member : members.all()) {
       if (member.device().equals(device) && member.isWritable()) {
         member.countWriteError();
-        if (!fail(member, failure) && bitmap.commits().failure() == null) {
-          bitmap.commits().kick(failure);
-          bitmapFailed(failure);
+        if (!fail(member, failure)) {
+          bitmapLost(failure);
         }
       }
     }
@@ -174,10 +178,8 @@ public final class ArrayHealth implements BitmapOwner {
         members.slots(),
         failure.getMessage());
     // Its cache is not to be trusted: whatever may still have been in it must be copied (I5).
-    bitmap.markAllNeeded();
-    if (storage != null) {
-      storage.drop(member.device());
-    }
+    bitmap.current().markAllNeeded();
+    bitmap.drop(member.device());
     updates.recordFailure();
     memberFailedListener.run();
     return true;

@@ -1,10 +1,12 @@
 package io.nbdmirror.raid.event;
 
+import static io.nbdmirror.bitmap.pages.PageAttributes.Attribute.DIRTY;
+
 import io.nbdmirror.bitmap.WriteIntentBitmap;
-import io.nbdmirror.bitmap.pages.BitmapPages;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.raid.bitmap.ArrayBitmap;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import java.util.ArrayDeque;
@@ -41,8 +43,7 @@ public final class SuperblockUpdates {
   private final Members members;
   private final SuperblockWriter writer;
   private final Scheduler scheduler;
-  private final WriteIntentBitmap bitmap;
-  private final boolean bitmapStored;
+  private final ArrayBitmap bitmap;
   private final FailureListener failures;
   private ArrayDeque<Waiter> waiters = new ArrayDeque<>();
   private ArrayDeque<Waiter> woken = new ArrayDeque<>();
@@ -60,19 +61,16 @@ public final class SuperblockUpdates {
   /**
    * Takes over from assembly.
    *
-   * @param bitmapStored whether the bitmap has a superblock on a medium
    * @param events the count on the freshest member
    */
   SuperblockUpdates(
       Members members,
-      WriteIntentBitmap bitmap,
-      boolean bitmapStored,
+      ArrayBitmap bitmap,
       long events,
       Scheduler scheduler,
       FailureListener failures) {
     this.members = members;
     this.bitmap = bitmap;
-    this.bitmapStored = bitmapStored;
     this.events = events;
     this.scheduler = scheduler;
     this.failures = failures;
@@ -129,6 +127,11 @@ public final class SuperblockUpdates {
     request(FAILURE_STEP);
   }
 
+  /** Members' superblocks say something else now than what is on the medium. */
+  public void recordChange() {
+    request(1);
+  }
+
   private void request(int eventsStep) {
     step = Math.max(step, eventsStep);
     if (!requested) {
@@ -146,11 +149,11 @@ public final class SuperblockUpdates {
     runningEvents = events + step;
     step = 0;
     updates++;
-    boolean trusted = bitmapStored && bitmap.commits().failure() == null;
-    if (trusted) {
-      bitmap.superblock().setEvents(runningEvents);
-      bitmap.pages().mark(0, BitmapPages.NEEDWRITE);
-      bitmap.commits().commit((Completion) ignored -> writeMembers());
+    if (bitmap.isTrusted()) {
+      WriteIntentBitmap current = bitmap.current();
+      current.superblock().setEvents(runningEvents);
+      current.pages().attributes().set(0, DIRTY);
+      current.commits().commit((Completion) ignored -> writeMembers());
     } else {
       writeMembers();
     }

@@ -1,7 +1,7 @@
 package io.nbdmirror.raid.resync;
 
-import io.nbdmirror.bitmap.WriteIntentBitmap;
 import io.nbdmirror.bitmap.format.BitmapGeometry;
+import io.nbdmirror.bitmap.pages.BitmapPages;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
@@ -41,8 +41,6 @@ public final class Resync implements ReadPath.Doubt {
   private final String name;
   private final Members members;
   private final ArrayHealth health;
-  private final WriteIntentBitmap bitmap;
-  private final BitmapGeometry geometry;
   private final Scheduler scheduler;
 
   /** Chunks in which members may differ. */
@@ -78,11 +76,10 @@ public final class Resync implements ReadPath.Doubt {
     this.members = members;
     this.health = health;
     this.scheduler = scheduler;
-    bitmap = health.bitmap();
-    geometry = bitmap.geometry();
     if (doubt && members.inSync() > 1) {
-      for (int chunk = 0; chunk < geometry.chunks(); chunk++) {
-        if (bitmap.counters().isNeeded(chunk)) {
+      BitmapPages pages = health.bitmap().pages();
+      for (int chunk = pages.nextSet(0); chunk >= 0; chunk = pages.nextSet(chunk + 1)) {
+        if (health.bitmap().counters().isNeeded(chunk)) {
           doubtful.set(chunk);
         }
       }
@@ -97,8 +94,8 @@ public final class Resync implements ReadPath.Doubt {
     if (doubtful.isEmpty()) {
       return false;
     }
-    int next = doubtful.nextSetBit(geometry.chunkAt(startBytes));
-    return next >= 0 && next <= geometry.chunkAt(endBytes - 1);
+    int next = doubtful.nextSetBit(geometry().chunkAt(startBytes));
+    return next >= 0 && next <= geometry().chunkAt(endBytes - 1);
   }
 
   /** Whether any chunk is still to be copied. */
@@ -135,8 +132,8 @@ public final class Resync implements ReadPath.Doubt {
         "array {}: not stopped cleanly, resyncing {} of {} chunks of {} bytes",
         name,
         doubtful.cardinality(),
-        geometry.chunks(),
-        geometry.chunkBytes());
+        geometry().chunks(),
+        geometry().chunkBytes());
     running = true;
     startNanos = scheduler.nanoTime();
     progressNanos = startNanos;
@@ -192,17 +189,17 @@ public final class Resync implements ReadPath.Doubt {
 
   private void nextSpan() {
     settleChunks();
-    int chunk = doubtful.nextSetBit(geometry.chunkAt(Math.min(position, lastByte())));
+    int chunk = doubtful.nextSetBit(geometry().chunkAt(Math.min(position, lastByte())));
     if (chunk < 0) {
-      position = geometry.sizeBytes();
+      position = geometry().sizeBytes();
       end();
       return;
     }
-    long start = Math.max(position, geometry.chunkStartBytes(chunk));
+    long start = Math.max(position, geometry().chunkStartBytes(chunk));
     int runEnd = doubtful.nextClearBit(chunk);
-    spanEnd = Math.min(geometry.chunkEndBytes(runEnd - 1), start + SPAN_BYTES);
-    for (int i = chunk; i < runEnd && geometry.chunkStartBytes(i) < spanEnd; i++) {
-      bitmap.startResync(i);
+    spanEnd = Math.min(geometry().chunkEndBytes(runEnd - 1), start + SPAN_BYTES);
+    for (int i = chunk; i < runEnd && geometry().chunkStartBytes(i) < spanEnd; i++) {
+      health.bitmap().startResync(i);
     }
     position = start;
     scanning = true;
@@ -215,8 +212,13 @@ public final class Resync implements ReadPath.Doubt {
     requestPump();
   }
 
+  /** Of the bitmap there is now; it is not exchanged while a chunk is in doubt. */
+  private BitmapGeometry geometry() {
+    return health.bitmap().geometry();
+  }
+
   private long lastByte() {
-    return geometry.sizeBytes() - 1;
+    return geometry().sizeBytes() - 1;
   }
 
   /** The span is done: so are the chunks that end within it. */
@@ -225,11 +227,11 @@ public final class Resync implements ReadPath.Doubt {
       return;
     }
     boolean complete = !members.isDegraded();
-    for (int chunk = geometry.chunkAt(position);
-        chunk < geometry.chunks() && geometry.chunkEndBytes(chunk) <= spanEnd;
+    for (int chunk = geometry().chunkAt(position);
+        chunk < geometry().chunks() && geometry().chunkEndBytes(chunk) <= spanEnd;
         chunk++) {
       doubtful.clear(chunk);
-      bitmap.endResync(chunk, complete);
+      health.bitmap().endResync(chunk, complete);
     }
     position = spanEnd;
     logProgress();
@@ -243,7 +245,7 @@ public final class Resync implements ReadPath.Doubt {
           "array {}: resync is at {} of {} bytes, {} bytes written, {} chunks left",
           name,
           position,
-          geometry.sizeBytes(),
+          geometry().sizeBytes(),
           copiedBytes,
           doubtful.cardinality());
     }
@@ -259,11 +261,7 @@ public final class Resync implements ReadPath.Doubt {
   private void end() {
     running = false;
     boolean finished = doubtful.isEmpty();
-    for (int chunk = 0; chunk < geometry.chunks(); chunk++) {
-      if (bitmap.counters().isResyncing(chunk)) {
-        bitmap.endResync(chunk, false);
-      }
-    }
+    endSpan();
     if (members.inSync() <= 1) {
       // One copy is left: there is nothing for it to differ from.
       doubtful.clear();
@@ -278,6 +276,18 @@ public final class Resync implements ReadPath.Doubt {
     whenStopped = null;
     if (stopped != null) {
       stopped.run();
+    }
+  }
+
+  /** Chunks whose copying had begun and did not end must be copied still. */
+  private void endSpan() {
+    long end = Math.max(spanEnd, position + 1);
+    for (int chunk = geometry().chunkAt(position);
+        chunk < geometry().chunks() && geometry().chunkStartBytes(chunk) < end;
+        chunk++) {
+      if (health.bitmap().counters().isResyncing(chunk)) {
+        health.bitmap().endResync(chunk, false);
+      }
     }
   }
 

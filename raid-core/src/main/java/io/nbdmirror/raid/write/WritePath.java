@@ -1,6 +1,5 @@
 package io.nbdmirror.raid.write;
 
-import io.nbdmirror.bitmap.WriteIntentBitmap;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.event.InFlight;
@@ -18,7 +17,6 @@ import java.util.ArrayDeque;
 public final class WritePath {
   final Members members;
   final WriteOrder order;
-  final WriteIntentBitmap bitmap;
   final SuperblockUpdates updates;
   final ArrayHealth health;
   final ReadPath reads;
@@ -26,13 +24,13 @@ public final class WritePath {
 
   private final ArrayDeque<WriteRequest> free = new ArrayDeque<>();
   private final InFlight inFlight = new InFlight();
+  final BitmapGate gate = new BitmapGate();
 
   public WritePath(Members members, WriteOrder order, ArrayHealth health, ReadPath reads) {
     this.members = members;
     this.order = order;
     this.health = health;
     this.reads = reads;
-    bitmap = health.bitmap();
     updates = health.updates();
     blockBytes = members.blockBytes();
   }
@@ -40,6 +38,11 @@ public final class WritePath {
   /** Requests taken and not answered yet, those waiting for their turn included (I8). */
   public InFlight inFlight() {
     return inFlight;
+  }
+
+  /** Where writes are held while the bitmap is exchanged. */
+  public BitmapGate gate() {
+    return gate;
   }
 
   public void write(

@@ -129,6 +129,11 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
     goOn();
   }
 
+  /** The bitmap was exchanged while this write was held in step ACTIVE. */
+  void gateOpened() {
+    goOn();
+  }
+
   @Override
   public void bitsDurable() {
     assert step == Step.BITMAP : "bits durable in step " + step;
@@ -153,9 +158,12 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
         path.updates.whenSettled(this);
         return;
       }
+      if (!path.gate.enter(this)) {
+        return;
+      }
       step = Step.BITMAP;
       bitsSet = true;
-      if (!path.bitmap.startWrite(this)) {
+      if (!path.health.bitmap().startWrite(this)) {
         return;
       }
       step = Step.RECORDED;
@@ -211,7 +219,8 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
 
   private void finish(boolean complete) {
     if (bitsSet) {
-      path.bitmap.endWrite(this, complete);
+      path.health.bitmap().endWrite(this, complete);
+      path.gate.leave();
     }
     edges.release();
     Completion whenDone = done;

@@ -43,7 +43,7 @@ public final class TestAssembly {
 
   private static void run(
       List<BlockDevice> members, boolean allowDegraded, TestArray array, Assembly.Completion done) {
-    Assembly.assemble(members, allowDegraded, false, array.scheduler, done);
+    Assembly.assemble(members, array.bitmapFile(), allowDegraded, false, array.scheduler, done);
     array.scheduler.runUntilIdle();
   }
 }

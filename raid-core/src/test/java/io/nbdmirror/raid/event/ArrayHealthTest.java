@@ -8,6 +8,7 @@ import io.nbdmirror.bitmap.pages.BitmapPages;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
 import io.nbdmirror.raid.TestArray;
+import io.nbdmirror.raid.bitmap.BitmapPlace;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
@@ -24,7 +25,7 @@ class ArrayHealthTest {
           "test",
           members,
           new BitmapPages(new BitmapGeometry(1 << 20, 65536)),
-          null,
+          BitmapPlace.NOWHERE,
           false,
           10,
           false,

@@ -12,12 +12,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An internal bitmap: a copy on every member, each page written to all of them at once and durable
- * by itself (I12). The last page is cut to the bitmap's own blocks, so that nothing behind it is
- * touched. Which member's failure means what is for the owner to say.
+ * A bitmap on devices: a copy on every member, or the only one in a file. Each page is written to
+ * all copies at once and durable by itself (I12). The last page is cut to the bitmap's own blocks,
+ * so that nothing behind it is touched. What a copy's failure means is for the owner to say.
  */
-public final class InternalStorage implements BitmapStorage {
-  /** Told that a member's copy could not be written, before the page's own completion runs. */
+public final class StoredCopies implements BitmapStorage {
+  /** Told that a copy could not be written, before the page's own completion runs. */
   @FunctionalInterface
   public interface FailureListener {
     void copyFailed(BlockDevice device, DeviceException failure);
@@ -30,13 +30,15 @@ public final class InternalStorage implements BitmapStorage {
    */
   public record Copy(BlockDevice device, long offsetBytes) {}
 
+  private static final int SECTOR_BYTES = 512;
+
   private final BitmapGeometry geometry;
   private final FailureListener failures;
   private final Copy[] copies;
   private final boolean[] dropped;
   private final PageWrite[] writes;
 
-  public InternalStorage(BitmapGeometry geometry, List<Copy> copies, FailureListener failures) {
+  public StoredCopies(BitmapGeometry geometry, List<Copy> copies, FailureListener failures) {
     this.geometry = geometry;
     this.failures = failures;
     this.copies = copies.toArray(Copy[]::new);
@@ -57,8 +59,8 @@ public final class InternalStorage implements BitmapStorage {
   }
 
   @Override
-  public void writePage(int page, ByteBuf buffer, int index, Completion done) {
-    writes[page].start(buffer, index, done);
+  public void writePage(int page, ByteBuf buffer, Completion done) {
+    writes[page].start(buffer, done);
   }
 
   /** The write of one page to all copies. */
@@ -79,7 +81,7 @@ public final class InternalStorage implements BitmapStorage {
       }
     }
 
-    void start(ByteBuf buffer, int index, Completion whenDone) {
+    void start(ByteBuf buffer, Completion whenDone) {
       done = whenDone;
       written = 0;
       lastFailure = null;
@@ -88,14 +90,19 @@ public final class InternalStorage implements BitmapStorage {
       for (int i = 0; i < copies.length; i++) {
         if (!dropped[i]) {
           pending++;
+          long offset = copies[i].offsetBytes() + offsetInBitmap;
           BlockDevice device = copies[i].device();
-          int blockBytes = device.blockBytes();
-          int length = (usedBytes + blockBytes - 1) / blockBytes * blockBytes;
-          device.write(
-              copies[i].offsetBytes() + offsetInBitmap, buffer, index, length, true, copyWrites[i]);
+          device.write(offset, buffer, 0, lengthOn(device, offset), true, copyWrites[i]);
         }
       }
       oneDone();
+    }
+
+    /** In whole sectors, but for a file that ends within one. */
+    private int lengthOn(BlockDevice device, long offset) {
+      int unit = Math.max(device.blockBytes(), SECTOR_BYTES);
+      int length = (usedBytes + unit - 1) / unit * unit;
+      return (int) Math.min(length, device.sizeBytes() - offset);
     }
 
     void copyDone(BlockDevice device, @Nullable DeviceException failure) {
@@ -119,7 +126,7 @@ public final class InternalStorage implements BitmapStorage {
     private DeviceException failureOf() {
       return lastFailure != null
           ? lastFailure
-          : new DeviceException(Errno.EIO, "no member is left to hold the write-intent bitmap");
+          : new DeviceException(Errno.EIO, "nothing is left to hold the write-intent bitmap");
     }
   }
 

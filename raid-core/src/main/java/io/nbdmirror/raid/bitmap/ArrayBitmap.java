@@ -1,0 +1,148 @@
+package io.nbdmirror.raid.bitmap;
+
+import io.nbdmirror.bitmap.BitmapOwner;
+import io.nbdmirror.bitmap.WriteIntentBitmap;
+import io.nbdmirror.bitmap.format.BitmapGeometry;
+import io.nbdmirror.bitmap.format.BitmapSuperblock;
+import io.nbdmirror.bitmap.pages.BitmapPages;
+import io.nbdmirror.bitmap.storage.BitmapStorage;
+import io.nbdmirror.bitmap.storage.NoStorage;
+import io.nbdmirror.bitmap.storage.StoredCopies;
+import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Scheduler;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bitmap that the array has now, wherever it is kept: even an array without one has bits in
+ * memory. It may be exchanged for another while the array runs, when no write is between its first
+ * and its last bit. Used on the array's loop.
+ */
+public final class ArrayBitmap {
+  /** A bitmap together with the place it is kept in. */
+  public record Kept(WriteIntentBitmap bitmap, BitmapPlace place, @Nullable StoredCopies storage) {
+    /**
+     * Puts the two together.
+     *
+     * @param pages loaded or filled
+     * @param needed whether set bits stand for chunks that must be copied
+     */
+    public static Kept in(
+        BitmapPlace place,
+        BitmapPages pages,
+        BitmapOwner owner,
+        StoredCopies.FailureListener copyFailed,
+        Scheduler scheduler,
+        boolean needed) {
+      StoredCopies copies =
+          place.copies().isEmpty()
+              ? null
+              : new StoredCopies(pages.geometry(), place.copies(), copyFailed);
+      BitmapStorage storage = copies == null ? new NoStorage() : copies;
+      return new Kept(
+          new WriteIntentBitmap(pages, storage, owner, scheduler, needed), place, copies);
+    }
+  }
+
+  private Kept kept;
+
+  public ArrayBitmap(Kept kept) {
+    this.kept = kept;
+  }
+
+  public WriteIntentBitmap current() {
+    return kept.bitmap();
+  }
+
+  public BitmapPlace place() {
+    return kept.place();
+  }
+
+  /** Whether it is kept on a medium; also true after it was kicked. */
+  public boolean isStored() {
+    return kept.storage() != null;
+  }
+
+  /** Whether it is kept on a medium that takes it. */
+  public boolean isTrusted() {
+    return isStored() && current().commits().failure() == null;
+  }
+
+  /** Writes no further page to this device. */
+  public void drop(BlockDevice device) {
+    StoredCopies storage = kept.storage();
+    if (storage != null) {
+      storage.drop(device);
+    }
+  }
+
+  /** Exchanges it; the old one is for {@link #giveBack}. */
+  public Kept exchange(Kept next) {
+    Kept old = kept;
+    kept = next;
+    return old;
+  }
+
+  /** Gives back the file of a bitmap that is no longer in force, once all writes to it ended. */
+  public static void giveBack(Kept old, Runnable closed) {
+    // A kicked one gave it back itself.
+    if (!old.place().isInFile() || old.bitmap().commits().failure() != null) {
+      closed.run();
+      return;
+    }
+    old.bitmap()
+        .commits()
+        .writeAll(() -> {
+          close(old);
+          closed.run();
+        });
+  }
+
+  /**
+   * Gives up the file of a bitmap that was kicked: once the writes on their way have ended, one
+   * last try to mark it stale, for whoever looks at it. That no assembly trusts it does not depend
+   * on this (I6).
+   */
+  public void retire() {
+    Kept kicked = kept;
+    if (!kicked.place().isInFile()) {
+      return;
+    }
+    kicked
+        .bitmap()
+        .commits()
+        .writeAll(() -> {
+          BitmapPages pages = kicked.bitmap().pages();
+          pages.superblock().setState(BitmapSuperblock.STATE_STALE);
+          StoredCopies.Copy copy = kicked.place().copies().getFirst();
+          long length = Math.min(copy.device().sizeBytes(), BitmapGeometry.PAGE_BYTES);
+          copy.device()
+              .write(
+                  0,
+                  pages.startWrite(0),
+                  0,
+                  (int) length,
+                  true,
+                  ignored -> {
+                    pages.endWrite(0, true);
+                    close(kicked);
+                  });
+        });
+  }
+
+  /** Gives the bitmap's file back, if it has one. No page may be on its way. */
+  public void close() {
+    if (kept.place().isInFile() && failure() == null) {
+      close(kept);
+    }
+  }
+
+  private static void close(Kept kept) {
+    kept.place().copies().getFirst().device().close();
+  }
+
+  /** Why it was kicked; null while it is trusted. */
+  public @Nullable DeviceException failure() {
+    return current().commits().failure();
+  }
+}
