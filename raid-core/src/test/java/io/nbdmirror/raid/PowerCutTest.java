@@ -5,13 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.nbdmirror.io.simulation.DeviceEvent;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
-import io.nbdmirror.io.simulation.SimulatedScheduler;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -24,7 +21,6 @@ class PowerCutTest {
   private static final int SIZE = 1 << 20;
   private static final int CHUNK = 64 << 10;
   private static final int SECTORS = SIZE / WriteHistory.SECTOR;
-  private static final long SECOND = 1_000_000_000L;
 
   private int cuts;
   private int cutsWithDifferences;
@@ -47,19 +43,37 @@ class PowerCutTest {
     assertThat(cutsWithDifferences).as("cuts that tell anything").isGreaterThan(5);
   }
 
+  @ParameterizedTest
+  @ValueSource(longs = {21, 22, 23})
+  void aBitmapInAFileKeepsAllThatAsWell(long seed) {
+    run(TestArray.withBitmapFile(seed, 2, SIZE, CHUNK), seed, true);
+    assertThat(cuts).isGreaterThan(300);
+    assertThat(cutsWithDifferences).as("cuts that tell anything").isGreaterThan(20);
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {31, 32})
+  void aBitmapInAFileOutlivesAKill(long seed) {
+    run(TestArray.withBitmapFile(seed, 2, SIZE, CHUNK), seed, false);
+    assertThat(cutsWithDifferences).as("cuts that tell anything").isGreaterThan(5);
+  }
+
   private void run(long seed, boolean cacheLost) {
-    TestArray array = new TestArray(seed, 2, SIZE, CHUNK);
+    run(new TestArray(seed, 2, SIZE, CHUNK), seed, cacheLost);
+  }
+
+  private void run(TestArray array, long seed, boolean cacheLost) {
     Mirror mirror = array.assemble();
     WriteHistory history = new WriteHistory(SIZE);
     SplittableRandom cutSeeds = new SplittableRandom(seed);
-    for (SimulatedDevice device : array.devices) {
+    for (SimulatedDevice device : array.allDevices()) {
       device.listen((ignored, event) -> {
         if (changesSomething(event)) {
           cut(array, history, cutSeeds.nextLong(), cacheLost);
         }
       });
     }
-    new Load(array, mirror, history, seed).run();
+    new WriteLoad(array, mirror, history, seed, () -> {}).run();
   }
 
   private static boolean changesSomething(DeviceEvent event) {
@@ -68,15 +82,7 @@ class PowerCutTest {
 
   private void cut(TestArray array, WriteHistory history, long seed, boolean cacheLost) {
     cuts++;
-    SimulatedScheduler scheduler = new SimulatedScheduler(seed);
-    List<SimulatedDevice> disks = new ArrayList<>();
-    for (SimulatedDevice device : array.devices) {
-      disks.add(
-          cacheLost
-              ? device.forkAfterPowerCut(seed + disks.size(), scheduler)
-              : device.forkAfterProcessKill(seed + disks.size(), scheduler));
-    }
-    TestArray next = new TestArray(array, scheduler, disks);
+    TestArray next = array.afterCut(seed, cacheLost);
     checkBits(next, seed);
     checkAfterRestart(next, history, seed, cacheLost);
   }
@@ -92,11 +98,9 @@ class PowerCutTest {
       if (numberAt(one, sector) != numberAt(other, sector)) {
         differs = true;
         int chunk = sector * WriteHistory.SECTOR / CHUNK;
-        for (SimulatedDevice device : array.devices) {
-          assertThat(TestArray.bit(device, chunk))
-              .as("I1: bit %d on %s at cut %d, seed %d", chunk, device.path(), cuts, seed)
-              .isTrue();
-        }
+        assertThat(array.bit(chunk))
+            .as("I1: bit %d at cut %d, seed %d", chunk, cuts, seed)
+            .isTrue();
       }
     }
     if (differs) {
@@ -113,7 +117,7 @@ class PowerCutTest {
       TestArray array, WriteHistory history, long seed, boolean cacheLost) {
     int setChunks = 0;
     for (int chunk = 0; chunk < SIZE / CHUNK; chunk++) {
-      setChunks += TestArray.bit(array.devices.getFirst(), chunk) ? 1 : 0;
+      setChunks += array.anyBit(chunk) ? 1 : 0;
     }
     Mirror mirror = array.assemble();
     byte[] during = readAll(array, mirror);
@@ -145,91 +149,5 @@ class PowerCutTest {
 
   private static long numberAt(byte[] data, int sector) {
     return ByteBuffer.wrap(data).getLong(sector * WriteHistory.SECTOR);
-  }
-
-  /** Several clients' worth of requests, some at once, with pauses long enough to clear bits. */
-  private static final class Load {
-    private static final int REQUESTS = 60;
-
-    private final TestArray array;
-    private final Mirror mirror;
-    private final WriteHistory history;
-    private final SplittableRandom random;
-    private int unanswered;
-
-    Load(TestArray array, Mirror mirror, WriteHistory history, long seed) {
-      this.array = array;
-      this.mirror = mirror;
-      this.history = history;
-      random = new SplittableRandom(seed);
-    }
-
-    void run() {
-      for (int i = 0; i < REQUESTS; i++) {
-        switch (random.nextInt(10)) {
-          case 0 -> flush();
-          case 1 -> zero();
-          case 2 -> array.scheduler.advance(random.nextLong(12) * SECOND);
-          default -> write();
-        }
-        if (random.nextInt(3) == 0) {
-          array.scheduler.advance(random.nextLong(2_000_000));
-        }
-      }
-      array.scheduler.advance(20 * SECOND);
-      assertThat(unanswered).as("requests without an answer").isZero();
-    }
-
-    private void write() {
-      int count = 1 + random.nextInt(24);
-      int first = random.nextInt(SECTORS - count);
-      boolean fua = random.nextInt(6) == 0;
-      WriteHistory.Write write = history.begin(first, count, false);
-      ByteBuf data = Unpooled.directBuffer(count * WriteHistory.SECTOR);
-      for (int i = 0; i < count * WriteHistory.SECTOR / 8; i++) {
-        data.writeLong(write.number);
-      }
-      unanswered++;
-      mirror.write(
-          (long) first * WriteHistory.SECTOR,
-          data,
-          0,
-          data.readableBytes(),
-          fua,
-          failure -> {
-            assertThat(failure).isNull();
-            unanswered--;
-            write.acknowledged(fua);
-            data.release();
-          });
-    }
-
-    private void zero() {
-      int count = 1 + random.nextInt(200);
-      int first = random.nextInt(SECTORS - count);
-      boolean fua = random.nextBoolean();
-      WriteHistory.Write write = history.begin(first, count, true);
-      unanswered++;
-      mirror.writeZeroes(
-          (long) first * WriteHistory.SECTOR,
-          (long) count * WriteHistory.SECTOR,
-          random.nextBoolean(),
-          fua,
-          failure -> {
-            assertThat(failure).isNull();
-            unanswered--;
-            write.acknowledged(fua);
-          });
-    }
-
-    private void flush() {
-      int[] covered = history.acknowledgedNow();
-      unanswered++;
-      mirror.flush(failure -> {
-        assertThat(failure).isNull();
-        unanswered--;
-        history.durable(covered);
-      });
-    }
   }
 }

@@ -198,6 +198,43 @@ public final class TestArray {
     return devices.stream().allMatch(device -> bit(device, chunk));
   }
 
+  /** Whether it is set on any copy: that is what resync may copy. */
+  public boolean anyBit(int chunk) {
+    return bitmapFile != null
+        ? bit(chunk)
+        : devices.stream().anyMatch(device -> bit(device, chunk));
+  }
+
+  /** The members, and the bitmap's file if there is one. */
+  public List<SimulatedDevice> allDevices() {
+    List<SimulatedDevice> all = new ArrayList<>(devices);
+    if (bitmapFile != null) {
+      all.add(bitmapFile);
+    }
+    return all;
+  }
+
+  /** What a restart would find if power went now, or the process were killed. */
+  public TestArray afterCut(long seed, boolean cacheLost) {
+    SimulatedScheduler later = new SimulatedScheduler(seed);
+    List<SimulatedDevice> disks = new ArrayList<>();
+    for (SimulatedDevice device : devices) {
+      disks.add(fork(device, seed + disks.size(), cacheLost, later));
+    }
+    TestArray next = new TestArray(this, later, disks);
+    if (bitmapFile != null) {
+      next.bitmapFile = fork(bitmapFile, seed - 1, cacheLost, later);
+    }
+    return next;
+  }
+
+  private static SimulatedDevice fork(
+      SimulatedDevice device, long seed, boolean cacheLost, SimulatedScheduler later) {
+    return cacheLost
+        ? device.forkAfterPowerCut(seed, later)
+        : device.forkAfterProcessKill(seed, later);
+  }
+
   /** Assembles from all devices and starts. */
   public Mirror assemble() {
     return assemble(devices, false);
