@@ -128,6 +128,24 @@ class BitmapChangeTest {
   }
 
   @Test
+  void whatWasInTheFileBeforeIsWrittenOverOnEveryPage() {
+    TestArray large = new TestArray(4, 2, 160 << 20, CHUNK);
+    Mirror running = large.assemble();
+    large.scheduler.runUntilIdle();
+    SimulatedDevice twoPages = large.newBitmapFile("bitmap", 4096, 1);
+    ByteBuffer garbage = ByteBuffer.allocateDirect((int) twoPages.sizeBytes());
+    while (garbage.hasRemaining()) {
+      garbage.put((byte) 0xff);
+    }
+    large.put(twoPages, 0, garbage.flip());
+    running.changeBitmap(
+        BitmapTarget.inFile(new BitmapFile(twoPages, true), 4096),
+        failure -> assertThat(failure).isNull());
+    large.scheduler.runUntilIdle();
+    assertThat(twoPages.readNow(4096, 1024)).containsOnly(0);
+  }
+
+  @Test
   void writesAreHeldWhileTheBitmapIsExchanged() {
     SimulatedFault stuck = SimulatedFault.stuck().on(Operation.WRITE);
     file.inject(stuck);
