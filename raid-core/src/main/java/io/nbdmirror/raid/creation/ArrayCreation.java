@@ -2,6 +2,7 @@ package io.nbdmirror.raid.creation;
 
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.raid.bitmap.NewBitmap;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -67,6 +68,18 @@ public final class ArrayCreation {
   public static void create(
       NewArray array, List<Slot> slots, boolean force, long createdMicros, Completion done) {
     new ArrayCreation(array, slots, force, createdMicros, done).start();
+  }
+
+  /**
+   * The bitmap of an array that is to have it in a file, which is for the caller to make before the
+   * array is made.
+   *
+   * @throws CreationException when there can be no such array
+   */
+  public static NewBitmap bitmapFor(NewArray array, List<Slot> slots) throws CreationException {
+    ArrayCreation creation = new ArrayCreation(array, slots, false, 0, (layout, failure) -> {});
+    array.check();
+    return array.newBitmap(creation.layout());
   }
 
   private void addPresent(@Nullable BlockDevice device) {

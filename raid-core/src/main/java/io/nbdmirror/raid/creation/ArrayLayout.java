@@ -1,6 +1,7 @@
 package io.nbdmirror.raid.creation;
 
 import io.nbdmirror.bitmap.format.BitmapGeometry;
+import io.nbdmirror.raid.bitmap.NewBitmap;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -41,11 +42,7 @@ public record ArrayLayout(
   /** What the kernel demands of data_size. */
   private static final long MIN_DATA = 10;
 
-  private static final long MIN_CHUNK_BYTES = 4096;
   private static final long DEFAULT_CHUNK_BYTES = 64 << 20;
-
-  /** The largest power of two that fits the bitmap superblock's 32 bits. */
-  private static final long MAX_CHUNK_BYTES = 1L << 31;
 
   private static final int MAX_BITMAP = 256;
 
@@ -76,8 +73,10 @@ public record ArrayLayout(
       }
     }
     long size = sizeOf(array, smallest, least);
-    if (!array.internalBitmap()) {
-      return new ArrayLayout(minor, dataOffset, size, 0, 0, 0);
+    if (array.bitmap() != NewArray.Bitmap.INTERNAL) {
+      long fileChunkBytes =
+          array.bitmap() == NewArray.Bitmap.FILE ? fileChunkBytes(array, size) : 0;
+      return new ArrayLayout(minor, dataOffset, size, fileChunkBytes, 0, 0);
     }
     long chunkBytes = chunkBytes(array, size);
     long storedBytes =
@@ -136,25 +135,31 @@ public record ArrayLayout(
               .formatted(size * MdSuperblock.SECTOR_BYTES));
     }
     long maxBits = (room * 512L - 256) * 8;
-    long least = MIN_CHUNK_BYTES;
+    long least = NewBitmap.MIN_CHUNK_BYTES;
     for (long bits = size * 512 / least + 1; bits > maxBits; bits = (bits + 1) / 2) {
       least *= 2;
     }
     long chunk = array.bitmapChunkBytes();
-    if (chunk == 0) {
-      return Math.max(least, DEFAULT_CHUNK_BYTES);
+    return chunk == 0
+        ? Math.max(least, DEFAULT_CHUNK_BYTES)
+        : checked(chunk, size * MdSuperblock.SECTOR_BYTES, least);
+  }
+
+  private static long fileChunkBytes(NewArray array, long size) throws CreationException {
+    long sizeBytes = size * MdSuperblock.SECTOR_BYTES;
+    long chunk = array.bitmapChunkBytes();
+    return chunk == 0
+        ? NewBitmap.fileChunkBytes(sizeBytes)
+        : checked(chunk, sizeBytes, NewBitmap.MIN_CHUNK_BYTES);
+  }
+
+  private static long checked(long chunkBytes, long sizeBytes, long leastBytes)
+      throws CreationException {
+    String problem = NewBitmap.chunkProblem(chunkBytes, sizeBytes, leastBytes);
+    if (!problem.isEmpty()) {
+      throw new CreationException(problem);
     }
-    if (Long.bitCount(chunk) != 1 || chunk < MIN_CHUNK_BYTES || chunk > MAX_CHUNK_BYTES) {
-      throw new CreationException(
-          "a bitmap chunk of %d bytes is no power of two from %d to %d"
-              .formatted(chunk, MIN_CHUNK_BYTES, MAX_CHUNK_BYTES));
-    }
-    if (chunk < least) {
-      throw new CreationException(
-          "a bitmap chunk of %d bytes is too small for an array of %d bytes: the least is %d"
-              .formatted(chunk, size * MdSuperblock.SECTOR_BYTES, least));
-    }
-    return chunk;
+    return chunkBytes;
   }
 
   /** Room for a bitmap before a superblock near the end; one bit more than needed, as in mdadm. */
@@ -168,8 +173,9 @@ public record ArrayLayout(
     return size * MdSuperblock.SECTOR_BYTES;
   }
 
+  /** Whether it has a bitmap on its members. */
   public boolean hasBitmap() {
-    return bitmapChunkBytes != 0;
+    return bitmapSectors != 0;
   }
 
   /** What it means on a device of this size. The log lies behind the bitmap, or its room. */

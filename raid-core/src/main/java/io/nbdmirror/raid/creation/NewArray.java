@@ -1,6 +1,7 @@
 package io.nbdmirror.raid.creation;
 
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
+import io.nbdmirror.raid.bitmap.NewBitmap;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.UUID;
  *
  * @param minorVersion of the metadata: 0, 1 or 2
  * @param sizeBytes bytes used on each member; 0 for as much as the smallest has
+ * @param bitmap where it is kept
  * @param bitmapChunkBytes bytes of the array for each bit; 0 for mdadm's choice
  * @param daemonSleepSeconds how often the bitmap is cleared
  * @param writeBehind how many writes may be outstanding on write-mostly members; 0 for none
@@ -22,14 +24,21 @@ public record NewArray(
     UUID uuid,
     int minorVersion,
     long sizeBytes,
-    boolean internalBitmap,
+    Bitmap bitmap,
     long bitmapChunkBytes,
     long daemonSleepSeconds,
     int writeBehind,
     boolean assumeClean,
     List<UUID> deviceUuids) {
+  /** Where the write-intent bitmap is kept. */
+  public enum Bitmap {
+    INTERNAL,
+    FILE,
+    NONE
+  }
+
   public static final int MAX_MEMBERS = 16;
-  public static final int DEFAULT_DAEMON_SLEEP_SECONDS = 5;
+  public static final int DEFAULT_DAEMON_SLEEP_SECONDS = NewBitmap.DEFAULT_DAEMON_SLEEP_SECONDS;
 
   private static final int MAX_NAME_BYTES = 32;
   private static final int MAX_DAEMON_SLEEP_SECONDS = 24 * 60 * 60;
@@ -53,7 +62,7 @@ public record NewArray(
       throw new CreationException(
           "the size %d is no multiple of %d bytes".formatted(sizeBytes, SIZE_UNIT_BYTES));
     }
-    if (!internalBitmap && (bitmapChunkBytes != 0 || writeBehind != 0)) {
+    if (bitmap == Bitmap.NONE && (bitmapChunkBytes != 0 || writeBehind != 0)) {
       throw new CreationException(
           "%s needs a bitmap, and the array would have none"
               .formatted(writeBehind != 0 ? "write-behind" : "a bitmap chunk"));
@@ -79,6 +88,12 @@ public record NewArray(
       throw new CreationException(
           "the array name '%s' takes more than %d bytes".formatted(name, MAX_NAME_BYTES));
     }
+  }
+
+  /** Its bitmap, wherever that is kept. */
+  NewBitmap newBitmap(ArrayLayout layout) {
+    return new NewBitmap(
+        uuid, layout.sizeBytes(), layout.bitmapChunkBytes(), (int) daemonSleepSeconds, writeBehind);
   }
 
   long sizeSectors() {

@@ -1,6 +1,5 @@
 package io.nbdmirror.raid.creation;
 
-import io.nbdmirror.bitmap.format.BitmapSuperblock;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
@@ -64,17 +63,6 @@ final class NewSuperblocks {
 
   /** The whole bitmap, padding with it: every bit set, so that a first resync copies everything. */
   byte[] bitmap() {
-    BitmapSuperblock superblock = BitmapSuperblock.blank();
-    superblock.setMagic(BitmapSuperblock.MAGIC);
-    superblock.setVersion(BitmapSuperblock.VERSION_LITTLE_ENDIAN);
-    superblock.setUuid(array.uuid());
-    superblock.setSyncSize(layout.size());
-    superblock.setChunksize(layout.bitmapChunkBytes());
-    superblock.setDaemonSleep((int) array.daemonSleepSeconds());
-    superblock.setWriteBehind(array.writeBehind());
-    byte[] image = new byte[layout.bitmapSectors() * MdSuperblock.SECTOR_BYTES];
-    Arrays.fill(image, (byte) 0xff);
-    superblock.copyTo(ByteBuffer.wrap(image), 0);
-    return image;
+    return array.newBitmap(layout).image(layout.bitmapSectors() * MdSuperblock.SECTOR_BYTES);
   }
 }

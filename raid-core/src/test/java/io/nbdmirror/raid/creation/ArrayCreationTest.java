@@ -48,7 +48,8 @@ final class ArrayCreationTest {
     for (int each = 0; each < members; each++) {
       uuids.add(new UUID(0xd, each));
     }
-    return new NewArray("data", ARRAY, minor, 0, bitmap, 0, 5, bitmap ? 9 : 0, clean, uuids);
+    NewArray.Bitmap kind = bitmap ? NewArray.Bitmap.INTERNAL : NewArray.Bitmap.NONE;
+    return new NewArray("data", ARRAY, minor, 0, kind, 0, 5, bitmap ? 9 : 0, clean, uuids);
   }
 
   private static NewArray usual() {
@@ -100,7 +101,7 @@ final class ArrayCreationTest {
             theirs.setUuid(),
             2,
             0,
-            true,
+            NewArray.Bitmap.INTERNAL,
             0,
             5,
             0,

@@ -18,7 +18,11 @@ final class ArrayLayoutTest {
   private static NewArray array(int minor, long sizeBytes, boolean bitmap, long chunkBytes) {
     List<UUID> uuids = List.of(new UUID(1, 1), new UUID(1, 2));
     return new NewArray(
-        "a", new UUID(0, 7), minor, sizeBytes, bitmap, chunkBytes, 5, 0, false, uuids);
+        "a", new UUID(0, 7), minor, sizeBytes, kind(bitmap), chunkBytes, 5, 0, false, uuids);
+  }
+
+  private static NewArray.Bitmap kind(boolean bitmap) {
+    return bitmap ? NewArray.Bitmap.INTERNAL : NewArray.Bitmap.NONE;
   }
 
   private static ArrayLayout layout(NewArray array, long... sectors) throws CreationException {
@@ -127,5 +131,18 @@ final class ArrayLayoutTest {
     assertThatThrownBy(() -> layout(array(minor, sizeBytes, true, chunk), sectors))
         .isInstanceOf(CreationException.class)
         .hasMessageContaining(why);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"64, 0, 4096", "8192, 0, 8192", "64, 65536, 65536"})
+  void aBitmapInAFileTakesNoRoomOnMembersAndMdadmsChunk(long mib, long asked, long chunkBytes)
+      throws CreationException {
+    List<UUID> uuids = List.of(new UUID(1, 1));
+    NewArray inFile =
+        new NewArray("a", new UUID(0, 7), 2, 0, NewArray.Bitmap.FILE, asked, 5, 0, false, uuids);
+    ArrayLayout layout = layout(inFile, mib * MIB + 2048);
+    assertThat(layout.hasBitmap()).isFalse();
+    assertThat(layout.bitmapChunkBytes()).isEqualTo(chunkBytes);
+    assertThat(layout.bitmapOffset()).isZero();
   }
 }

@@ -34,7 +34,17 @@ final class SuperblockRemovalTest {
 
   private void create(int minor) {
     NewArray array =
-        new NewArray("a", new UUID(0, 7), minor, 0, true, 0, 5, 0, false, List.of(new UUID(1, 1)));
+        new NewArray(
+            "a",
+            new UUID(0, 7),
+            minor,
+            0,
+            NewArray.Bitmap.INTERNAL,
+            0,
+            5,
+            0,
+            false,
+            List.of(new UUID(1, 1)));
     ArrayCreation.create(
         array,
         List.of(new ArrayCreation.Slot(device, false)),
