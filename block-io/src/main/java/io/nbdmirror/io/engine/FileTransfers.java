@@ -77,6 +77,10 @@ public final class FileTransfers {
   }
 
   void read(long offset, ByteBuf target, int index, int length) throws DeviceException {
+    if (file.traits().direct() && !isAligned(offset | length)) {
+      readAround(offset, target, index, length);
+      return;
+    }
     if (!file.traits().direct() || isAligned(target.memoryAddress() + index)) {
       transfer(Direction.READ, file.dataFd(), offset, target.memoryAddress() + index, length);
       return;
@@ -86,6 +90,30 @@ public final class FileTransfers {
       int piece = Math.min(AlignedBuffer.BYTES, length - done);
       transfer(Direction.READ, file.dataFd(), offset + done, aligned.address(), piece);
       target.setBytes(index + done, aligned.bytes(), 0, piece);
+    }
+  }
+
+  /** Direct I/O of a range that is not aligned: of one around it that is. */
+  private void readAround(long offset, ByteBuf target, int index, int length)
+      throws DeviceException {
+    AlignedBuffer aligned = AlignedBuffer.own();
+    int alignment = file.traits().directAlignmentBytes();
+    int done = 0;
+    while (done < length) {
+      int before = (int) ((offset + done) % alignment);
+      int wanted = Math.min(AlignedBuffer.BYTES, before + length - done + alignment - 1);
+      wanted -= wanted % alignment;
+      long count =
+          call(Direction.READ, file.dataFd(), offset + done - before, aligned.address(), wanted);
+      int there = (int) Math.min(count - before, length - done);
+      if (there > 0) {
+        target.setBytes(index + done, aligned.bytes(), before, there);
+        done += there;
+      } else if (count >= 0) {
+        throw nothingMoved(Direction.READ, offset, length, done);
+      } else if (count != -Errno.EINTR) {
+        throw failure(READ, offset, length, (int) -count);
+      }
     }
   }
 

@@ -2,8 +2,6 @@ package io.nbdmirror.io.file;
 
 import io.nbdmirror.io.nativecalls.DeviceNumber;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,45 +27,30 @@ final class BlockSpecial {
         return "is mounted at " + mountPoint;
       }
     }
-    for (String swap : lines(Path.of("/proc/swaps"))) {
+    for (String swap : SystemFiles.lines(Path.of("/proc/swaps"))) {
       String name = swap.split("\\s+", 2)[0];
       if (name.startsWith("/") && number(Path.of("/sys/class/block", leaf(name), "dev"), device)) {
         return "is used as swap space";
       }
     }
-    List<Path> holders = list(directory(device).resolve("holders"));
+    List<Path> holders = SystemFiles.list(directory(device).resolve("holders"));
     return holders.isEmpty() ? null : "is part of /dev/" + holders.getFirst().getFileName();
   }
 
   private static @Nullable String mountPoint(DeviceNumber device) {
-    for (String line : lines(Path.of("/proc/self/mountinfo"))) {
+    for (String line : SystemFiles.lines(Path.of("/proc/self/mountinfo"))) {
       String[] fields = line.split(" ", -1);
       if (fields.length > 4 && fields[2].equals(device.toString())) {
-        return unescape(fields[4]);
+        return SystemFiles.unescape(fields[4]);
       }
     }
     return null;
   }
 
-  /** Blanks and the like are written as a backslash and three octal digits. */
-  static String unescape(String text) {
-    StringBuilder plain = new StringBuilder();
-    for (int index = 0; index < text.length(); index++) {
-      char character = text.charAt(index);
-      if (character == '\\' && index + 3 < text.length()) {
-        plain.append((char) Integer.parseInt(text.substring(index + 1, index + 4), 8));
-        index += 3;
-      } else {
-        plain.append(character);
-      }
-    }
-    return plain.toString();
-  }
-
   private static List<DeviceNumber> withPartitions(DeviceNumber device) {
     List<DeviceNumber> all = new ArrayList<>(List.of(device));
-    for (Path entry : list(directory(device))) {
-      for (String line : lines(entry.resolve("partition").resolveSibling("dev"))) {
+    for (Path entry : SystemFiles.list(directory(device))) {
+      for (String line : SystemFiles.lines(entry.resolve("partition").resolveSibling("dev"))) {
         String[] parts = line.split(":", -1);
         all.add(new DeviceNumber(Integer.parseInt(parts[0]), Integer.parseInt(parts[1])));
       }
@@ -78,13 +61,13 @@ final class BlockSpecial {
   private static boolean isPositive(DeviceNumber device, String limit) {
     Path own = directory(device).resolve("queue").resolve(limit);
     Path disk = directory(device).resolve("..").resolve("queue").resolve(limit);
-    List<String> value = lines(own);
-    value = value.isEmpty() ? lines(disk) : value;
+    List<String> value = SystemFiles.lines(own);
+    value = value.isEmpty() ? SystemFiles.lines(disk) : value;
     return !value.isEmpty() && !value.getFirst().equals("0");
   }
 
   private static boolean number(Path file, DeviceNumber device) {
-    return lines(file).contains(device.toString());
+    return SystemFiles.lines(file).contains(device.toString());
   }
 
   private static String leaf(String path) {
@@ -99,25 +82,5 @@ final class BlockSpecial {
     } catch (IOException e) {
       return link;
     }
-  }
-
-  static List<String> lines(Path file) {
-    try {
-      return Files.isRegularFile(file) ? Files.readAllLines(file) : List.of();
-    } catch (IOException e) {
-      return List.of();
-    }
-  }
-
-  static List<Path> list(Path directory) {
-    List<Path> entries = new ArrayList<>();
-    if (Files.isDirectory(directory)) {
-      try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
-        stream.forEach(entries::add);
-      } catch (IOException e) {
-        return List.of();
-      }
-    }
-    return entries;
   }
 }

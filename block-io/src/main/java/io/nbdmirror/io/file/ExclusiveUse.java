@@ -15,10 +15,10 @@ import org.jspecify.annotations.Nullable;
  * anybody has it open for writing (a read lease is refused then), and the lock that every server of
  * ours takes. Who it is, is read from /proc, as far as that may be read.
  */
-final class ExclusiveUse {
+public final class ExclusiveUse {
   private final NativeCalls calls;
 
-  ExclusiveUse(NativeCalls calls) {
+  public ExclusiveUse(NativeCalls calls) {
     this.calls = calls;
   }
 
@@ -27,17 +27,39 @@ final class ExclusiveUse {
    *
    * @throws DeviceException one sentence who uses it
    */
-  void requireUnused(String path, FileStatus status) throws DeviceException {
+  public void requireUnused(String path, FileStatus status) throws DeviceException {
     if (!status.isRegular()) {
       return;
     }
+    requireNoLoopDevice(path, status);
+    if (isOpenForWriting(path)) {
+      throw openForWriting(path, status);
+    }
+  }
+
+  private void requireNoLoopDevice(String path, FileStatus status) throws DeviceException {
     String loopDevice = loopDeviceOn(status);
     if (loopDevice != null) {
       throw inUse(path, "is what %s stands on; detach that first".formatted(loopDevice));
     }
-    if (isOpenForWriting(path)) {
-      throw inUse(path, "is open for writing by " + OpenFiles.writer(calls, status));
+  }
+
+  /** For those who were refused a lease themselves: what is to be said of it. */
+  public DeviceException openForWriting(String path, FileStatus status) {
+    try {
+      requireNoLoopDevice(path, status);
+    } catch (DeviceException loopDevice) {
+      return loopDevice;
     }
+    return inUse(path, "is open for writing by " + OpenFiles.writer(calls, status));
+  }
+
+  /**
+   * Which other process has the file open for writing, such as "process 12 (bash)"; null when none
+   * is seen.
+   */
+  public @Nullable String foreignWriter(FileStatus status) {
+    return OpenFiles.foreignWriter(calls, status);
   }
 
   /**
@@ -45,10 +67,12 @@ final class ExclusiveUse {
    *
    * @throws DeviceException one sentence who has it
    */
-  void lock(String path, FileStatus status, int fd) throws DeviceException {
+  public void lock(String path, FileStatus status, int fd) throws DeviceException {
     int result = calls.flockExclusive(fd);
     if (result == -Errno.EAGAIN) {
-      throw inUse(path, "is in use by " + OpenFiles.writer(calls, status));
+      String holder = OpenFiles.lockHolder(status);
+      throw inUse(
+          path, "is in use by " + (holder == null ? OpenFiles.writer(calls, status) : holder));
     }
     if (result < 0) {
       throw new DeviceException(-result, "cannot lock %s: %s".formatted(path, calls.text(-result)));
@@ -86,8 +110,8 @@ final class ExclusiveUse {
   }
 
   private @Nullable String loopDeviceOn(FileStatus status) {
-    for (Path device : BlockSpecial.list(Path.of("/sys/block"))) {
-      List<String> backing = BlockSpecial.lines(device.resolve("loop/backing_file"));
+    for (Path device : SystemFiles.list(Path.of("/sys/block"))) {
+      List<String> backing = SystemFiles.lines(device.resolve("loop/backing_file"));
       if (!backing.isEmpty() && OpenFiles.isSame(calls, Path.of(backing.getFirst()), status)) {
         return "/dev/" + device.getFileName();
       }

@@ -8,39 +8,43 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /** Asks the system about files. Blocks; any thread. */
-final class FileProbe {
+public final class FileProbe {
   private final NativeCalls calls;
 
-  FileProbe(NativeCalls calls) {
+  public FileProbe(NativeCalls calls) {
     this.calls = calls;
   }
 
-  FileStatus status(String path) throws DeviceException {
+  /** Of the file that the path leads to now. */
+  public FileStatus status(String path) throws DeviceException {
     ByteBuffer buffer = buffer(FileStatus.BYTES);
     check("open", path, calls.status(path, buffer));
     return FileStatus.of(buffer);
   }
 
-  FileStatus status(String path, int fd) throws DeviceException {
+  /** Of an open file; the path is for the message only. */
+  public FileStatus status(String path, int fd) throws DeviceException {
     ByteBuffer buffer = buffer(FileStatus.BYTES);
     check("ask about", path, calls.status(fd, buffer));
     return FileStatus.of(buffer);
   }
 
-  FilesystemType filesystem(String path, int fd) throws DeviceException {
+  /** The sort of filesystem an open file lies on. */
+  public FilesystemType filesystem(String path, int fd) throws DeviceException {
     ByteBuffer buffer = buffer(FilesystemType.BYTES);
     check("ask for the filesystem of", path, calls.filesystem(fd, buffer));
     return FilesystemType.of(buffer.getLong(0));
   }
 
   /** A number that a device tells of itself. */
-  long deviceNumber(String path, int fd, long request) throws DeviceException {
+  public long deviceNumber(String path, int fd, long request) throws DeviceException {
     ByteBuffer buffer = buffer(Long.BYTES);
     check("ask for the size of", path, calls.ioctl(fd, request, buffer));
     return buffer.getLong(0);
   }
 
-  int open(String path, int flags) throws DeviceException {
+  /** Opens, or says why not. */
+  public int open(String path, int flags) throws DeviceException {
     return check("open", path, calls.open(path, flags));
   }
 

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** Finds in /proc who has a file open. What may not be read there is passed over. */
 final class OpenFiles {
@@ -16,18 +17,60 @@ final class OpenFiles {
 
   /** Who has the file open for writing, as a sentence goes on after "by". */
   static String writer(NativeCalls calls, FileStatus status) {
-    for (Path process : BlockSpecial.list(Path.of("/proc"))) {
-      Path leaf = process.getFileName();
-      if (leaf != null && leaf.toString().matches("\\d+") && writes(calls, process, status)) {
-        String name = String.join(" ", BlockSpecial.lines(process.resolve("comm")));
-        return "process %s%s".formatted(leaf, name.isEmpty() ? "" : " (" + name + ")");
+    String writer = writer(calls, status, "none");
+    return writer == null ? "another process" : writer;
+  }
+
+  /** The same, apart from this process; null when none is seen. */
+  static @Nullable String foreignWriter(NativeCalls calls, FileStatus status) {
+    return writer(calls, status, String.valueOf(ProcessHandle.current().pid()));
+  }
+
+  /**
+   * Who has locked the file, which needs no descriptor open for writing; null when that can't be
+   * told.
+   *
+   * <pre>
+   *   1: FLOCK  ADVISORY  WRITE 4711 fe:00:131077 0 EOF
+   *      kind             process  device in hexadecimal and inode
+   * </pre>
+   */
+  static @Nullable String lockHolder(FileStatus status) {
+    String file =
+        "%02x:%02x:%d".formatted(status.device().major(), status.device().minor(), status.inode());
+    for (String line : SystemFiles.lines(Path.of("/proc/locks"))) {
+      String[] fields = line.trim().split("\\s+", -1);
+      // A process of another container has no number here.
+      if (fields.length > 5
+          && fields[1].equals("FLOCK")
+          && fields[5].equals(file)
+          && fields[4].matches("[1-9]\\d*")) {
+        return named(fields[4]);
       }
     }
-    return "another process";
+    return null;
+  }
+
+  private static @Nullable String writer(NativeCalls calls, FileStatus status, String except) {
+    for (Path process : SystemFiles.list(Path.of("/proc"))) {
+      Path leaf = process.getFileName();
+      if (leaf != null
+          && leaf.toString().matches("\\d+")
+          && !leaf.toString().equals(except)
+          && writes(calls, process, status)) {
+        return named(leaf.toString());
+      }
+    }
+    return null;
+  }
+
+  private static String named(String process) {
+    String name = String.join(" ", SystemFiles.lines(Path.of("/proc", process, "comm")));
+    return "process %s%s".formatted(process, name.isEmpty() ? "" : " (" + name + ")");
   }
 
   private static boolean writes(NativeCalls calls, Path process, FileStatus status) {
-    for (Path descriptor : BlockSpecial.list(process.resolve("fd"))) {
+    for (Path descriptor : SystemFiles.list(process.resolve("fd"))) {
       if (isSame(calls, descriptor, status)
           && isForWriting(process.resolve("fdinfo").resolve(descriptor.getFileName()))) {
         return true;
@@ -37,7 +80,7 @@ final class OpenFiles {
   }
 
   private static boolean isForWriting(Path info) {
-    for (String line : BlockSpecial.lines(info)) {
+    for (String line : SystemFiles.lines(info)) {
       if (line.startsWith("flags:")) {
         return (Long.parseLong(line.substring("flags:".length()).trim(), 8) & ACCESS_MODE) != 0;
       }

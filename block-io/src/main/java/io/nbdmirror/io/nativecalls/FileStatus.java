@@ -6,17 +6,19 @@ import java.nio.ByteBuffer;
  * What {@code statx} tells of a file.
  *
  * <pre>
- *   offset  0  mask        28  mode (16)    32  inode (64)   40  size (64)
+ *   offset  0  mask        16  links        28  mode (16)    32  inode (64)   40  size (64)
  *          128 rdev major  132 rdev minor   136 dev major   140  dev minor
  *          152 memory alignment and 156 offset alignment of direct I/O
  * </pre>
  *
+ * @param links how many names it has; 0 once it is unlinked
  * @param device what it lies on, as Linux numbers devices
  * @param specialDevice the device it stands for, when it is special
  * @param directAlignmentBytes what direct I/O must be aligned to; 0 when not told or not possible
  */
 public record FileStatus(
     int mode,
+    int links,
     long inode,
     long sizeBytes,
     DeviceNumber device,
@@ -30,6 +32,7 @@ public record FileStatus(
   static final int MASK = BASIC | DIRECT_ALIGNMENT;
 
   private static final int OFFSET_MASK = 0;
+  private static final int OFFSET_LINKS = 16;
   private static final int OFFSET_MODE = 28;
   private static final int OFFSET_INODE = 32;
   private static final int OFFSET_SIZE = 40;
@@ -48,6 +51,7 @@ public record FileStatus(
     boolean told = (statx.getInt(OFFSET_MASK) & DIRECT_ALIGNMENT) != 0;
     return new FileStatus(
         statx.getShort(OFFSET_MODE) & 0xffff,
+        statx.getInt(OFFSET_LINKS),
         statx.getLong(OFFSET_INODE),
         statx.getLong(OFFSET_SIZE),
         number(statx, OFFSET_DEV),

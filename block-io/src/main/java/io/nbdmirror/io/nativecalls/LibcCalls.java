@@ -30,6 +30,16 @@ public final class LibcCalls implements NativeCalls {
 
     int fdatasync(int fd);
 
+    int fsync(int fd);
+
+    int posix_fadvise(int fd, @off_t long offset, @off_t long length, int advice);
+
+    int inotify_init1(int flags);
+
+    int inotify_add_watch(int fd, String path, int mask);
+
+    long read(int fd, @intptr_t long buffer, @size_t long count);
+
     int flock(int fd, int operation);
 
     int fallocate(int fd, int mode, @off_t long offset, @off_t long length);
@@ -76,6 +86,11 @@ public final class LibcCalls implements NativeCalls {
   }
 
   @Override
+  public int create(String path, int flags, int mode) {
+    return result(libc.open(path, flags | Linux.O_CREAT | Linux.O_CLOEXEC, mode));
+  }
+
+  @Override
   public int close(int fd) {
     return result(libc.close(fd));
   }
@@ -103,6 +118,32 @@ public final class LibcCalls implements NativeCalls {
   @Override
   public int fdatasync(int fd) {
     return result(libc.fdatasync(fd));
+  }
+
+  @Override
+  public int fsync(int fd) {
+    return result(libc.fsync(fd));
+  }
+
+  @Override
+  public int fadvise(int fd, long offset, long length, int advice) {
+    // The one call that returns its error itself, and as a positive number.
+    return -libc.posix_fadvise(fd, offset, length, advice);
+  }
+
+  @Override
+  public int inotify(int flags) {
+    return result(libc.inotify_init1(flags));
+  }
+
+  @Override
+  public int watch(int inotify, String path, int events) {
+    return result(libc.inotify_add_watch(inotify, path, events));
+  }
+
+  @Override
+  public long read(int fd, long address, long length) {
+    return result(libc.read(fd, address, length));
   }
 
   @Override

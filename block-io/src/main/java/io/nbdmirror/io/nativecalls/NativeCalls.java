@@ -12,6 +12,13 @@ import java.nio.ByteBuffer;
 public interface NativeCalls {
   int open(String path, int flags);
 
+  /**
+   * With {@link Linux#O_CREAT}.
+   *
+   * @param mode the permissions a new file gets
+   */
+  int create(String path, int flags, int mode);
+
   int close(int fd);
 
   long pread(int fd, long address, long length, long offset);
@@ -26,6 +33,10 @@ public interface NativeCalls {
 
   int fdatasync(int fd);
 
+  int fsync(int fd);
+
+  int fadvise(int fd, long offset, long length, int advice);
+
   /** Without waiting for a lock that another open file holds: EAGAIN. */
   int flockExclusive(int fd);
 
@@ -33,10 +44,19 @@ public interface NativeCalls {
 
   long seek(int fd, long offset, int whence);
 
-  /** With a direct buffer to read the result from. */
+  /** With a direct buffer that holds the argument, and the result after. */
   int ioctl(int fd, long request, ByteBuffer value);
 
   int fcntl(int fd, int command, long argument);
+
+  /** A descriptor that tells of files being opened, changed and closed. */
+  int inotify(int flags);
+
+  /** Has an inotify descriptor tell of these events on that file; gives the watch's number. */
+  int watch(int inotify, String path, int events);
+
+  /** Reads from where a descriptor stands, such as inotify's. */
+  long read(int fd, long address, long length);
 
   /** Fills a direct buffer of {@link FileStatus#BYTES} bytes with what there is to know. */
   int status(String path, ByteBuffer status);

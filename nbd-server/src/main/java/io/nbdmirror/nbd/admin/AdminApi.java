@@ -1,5 +1,6 @@
 package io.nbdmirror.nbd.admin;
 
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.array.ArrayPoll;
 import io.nbdmirror.nbd.array.ArraySnapshot;
 import io.nbdmirror.nbd.array.ServedArray;
@@ -34,6 +35,8 @@ final class AdminApi {
         .get("/api/v1/clients", _ -> clients())
         .post("/api/v1/stop", this::stopAll)
         .post("/api/v1/arrays/{array}/stop", this::stopOne)
+        .post("/api/v1/arrays/{array}/bitmap/add", this::addBitmap)
+        .post("/api/v1/arrays/{array}/bitmap/remove", this::removeBitmap)
         .get("/metrics", _ -> metrics())
         .get("/health/live", _ -> live())
         .get("/health/ready", _ -> ready());
@@ -70,6 +73,31 @@ final class AdminApi {
     request.requireEmptyBody();
     ServedArray array = array(request);
     return AdminReply.json(new AdminDocuments.Stopped(List.of(outcome(control.stop(array)))));
+  }
+
+  private AdminReply addBitmap(AdminRequest request) throws AdminException, InterruptedException {
+    AdminDocuments.NewBitmap wanted = request.document(AdminDocuments.NewBitmap.class);
+    String location = wanted.location() == null ? "" : wanted.location();
+    if (!location.equals("internal") && !location.startsWith("/")) {
+      throw new AdminException(
+          HttpResponseStatus.BAD_REQUEST,
+          "location is \"internal\" or the absolute path of a file, not '%s'".formatted(location));
+    }
+    Writing writing = wanted.writing() == null ? Writing.AUTO : wanted.writing();
+    ServedArray array = array(request);
+    return changed(array, control.addBitmap(array, location, wanted.chunkBytes(), writing));
+  }
+
+  private AdminReply removeBitmap(AdminRequest request)
+      throws AdminException, InterruptedException {
+    request.requireEmptyBody();
+    ServedArray array = array(request);
+    return changed(array, control.removeBitmap(array));
+  }
+
+  private static AdminReply changed(ServedArray array, CompletableFuture<String> change)
+      throws AdminException, InterruptedException {
+    return AdminReply.json(new AdminDocuments.BitmapChanged(array.name(), outcome(change)));
   }
 
   private AdminReply metrics() throws InterruptedException {

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class AdminClient {
   private static final Duration READ_PATIENCE = Duration.ofSeconds(30);
+  private static final byte[] NO_BODY = {};
   private static final int BUFFER_BYTES = 16 * 1024;
   private static final int MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
@@ -45,7 +46,7 @@ public final class AdminClient {
    * @throws IOException with the server's sentence when it refuses, or ours when it can't be asked
    */
   public byte[] get(String path) throws IOException {
-    return ask("GET", path, null, READ_PATIENCE);
+    return ask("GET", path, null, NO_BODY, READ_PATIENCE);
   }
 
   /**
@@ -54,9 +55,18 @@ public final class AdminClient {
    * @throws IOException as {@link #get}, and when the server's token cannot be read
    */
   public byte[] post(String path) throws IOException {
+    return post(path, NO_BODY);
+  }
+
+  /** As {@link #post(String)}, with a document. */
+  public byte[] post(String path, Object document) throws IOException {
+    return post(path, AdminJson.write(document));
+  }
+
+  private byte[] post(String path, byte[] body) throws IOException {
     requireServer();
     AdminToken token = AdminTokenFile.of(address, environment).read();
-    return ask("POST", path, token, null);
+    return ask("POST", path, token, body, null);
   }
 
   /**
@@ -127,14 +137,18 @@ public final class AdminClient {
   }
 
   private byte[] ask(
-      String method, String path, @Nullable AdminToken token, @Nullable Duration patience)
+      String method,
+      String path,
+      @Nullable AdminToken token,
+      byte[] body,
+      @Nullable Duration patience)
       throws IOException {
     Timer watch = new Timer("admin-client-watch", true);
     try (SocketChannel channel = connect()) {
       if (patience != null) {
         watch.schedule(closing(channel), patience.toMillis());
       }
-      ByteBuffer request = ByteBuffer.wrap(request(method, path, token));
+      ByteBuffer request = ByteBuffer.wrap(request(method, path, token, body));
       while (request.hasRemaining()) {
         channel.write(request);
       }
@@ -159,15 +173,19 @@ public final class AdminClient {
     };
   }
 
-  private static byte[] request(String method, String path, @Nullable AdminToken token) {
+  private static byte[] request(
+      String method, String path, @Nullable AdminToken token, byte[] body) {
     StringBuilder head = new StringBuilder();
     head.append(method).append(' ').append(path).append(" HTTP/1.1\r\n");
     head.append("Host: localhost\r\nConnection: close\r\nAccept: */*\r\n");
     if (token != null) {
       head.append("Authorization: ").append(token.authorization()).append("\r\n");
-      head.append("Content-Length: 0\r\n");
+      head.append("Content-Length: ").append(body.length).append("\r\n");
     }
-    return head.append("\r\n").toString().getBytes(StandardCharsets.US_ASCII);
+    byte[] start = head.append("\r\n").toString().getBytes(StandardCharsets.US_ASCII);
+    byte[] request = Arrays.copyOf(start, start.length + body.length);
+    System.arraycopy(body, 0, request, start.length, body.length);
+    return request;
   }
 
   private byte[] readAll(SocketChannel channel) throws IOException {

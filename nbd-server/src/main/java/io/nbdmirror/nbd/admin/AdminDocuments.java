@@ -1,5 +1,6 @@
 package io.nbdmirror.nbd.admin;
 
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.listen.ClientStatus;
 import io.nbdmirror.raid.status.ArrayStatus;
 import java.util.List;
@@ -20,6 +21,22 @@ public final class AdminDocuments {
    * @param stopped names of the arrays
    */
   public record Stopped(List<String> stopped) {}
+
+  /**
+   * The body of {@code POST /api/v1/arrays/{array}/bitmap/add}.
+   *
+   * @param location "internal", or the absolute path of a file to be made
+   * @param chunkBytes bytes of the array for each bit; 0 for the usual
+   * @param writing how a file is written: "auto", "raw" or "file"
+   */
+  public record NewBitmap(String location, long chunkBytes, Writing writing) {}
+
+  /**
+   * The answer to a change of the bitmap.
+   *
+   * @param bitmap where it is kept now, for people
+   */
+  public record BitmapChanged(String array, String bitmap) {}
 
   /**
    * The answer to a health question that found nothing wrong.

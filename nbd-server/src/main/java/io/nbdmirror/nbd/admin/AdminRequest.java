@@ -1,6 +1,7 @@
 package io.nbdmirror.nbd.admin;
 
 import io.netty.handler.codec.http.HttpResponseStatus;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
@@ -21,6 +22,17 @@ record AdminRequest(String method, String path, Map<String, String> variables, b
       throw new IllegalArgumentException("the route of " + path + " has no {" + name + "}");
     }
     return value;
+  }
+
+  /** The body as a document, whose fields may be missing. */
+  <T> T document(Class<T> type) throws AdminException {
+    try {
+      return AdminJson.read(body, type);
+    } catch (IOException _) {
+      throw new AdminException(
+          HttpResponseStatus.BAD_REQUEST,
+          "the body of %s %s is not the JSON that belongs there".formatted(method, path));
+    }
   }
 
   /**

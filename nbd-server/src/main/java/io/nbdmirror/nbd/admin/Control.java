@@ -1,5 +1,6 @@
 package io.nbdmirror.nbd.admin;
 
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.array.ServedArray;
 import io.nbdmirror.nbd.listen.ClientStatus;
 import java.util.List;
@@ -16,6 +17,24 @@ public interface Control {
 
   /** Why the server cannot do its work now, as a sentence; empty when it can. */
   Optional<String> notReady();
+
+  /**
+   * Gives an array a bitmap, or moves the one it has, while it runs.
+   *
+   * @param location "internal", or the path of a file to be made
+   * @param chunkBytes bytes of the array for each bit; 0 for the usual
+   * @param writing how a file is written
+   * @return where it is kept now, for people; fails with what was in the way
+   */
+  CompletableFuture<String> addBitmap(
+      ServedArray array, String location, long chunkBytes, Writing writing);
+
+  /**
+   * Takes an array's bitmap away while it runs.
+   *
+   * @return as {@link #addBitmap}
+   */
+  CompletableFuture<String> removeBitmap(ServedArray array);
 
   /**
    * Stops one array; the server ends with its last one.

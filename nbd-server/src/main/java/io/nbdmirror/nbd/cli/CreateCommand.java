@@ -1,8 +1,10 @@
 package io.nbdmirror.nbd.cli;
 
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.raid.creation.ArrayCreation;
 import io.nbdmirror.raid.creation.ArrayCreation.Slot;
 import io.nbdmirror.raid.creation.ArrayLayout;
+import io.nbdmirror.raid.creation.CreationException;
 import io.nbdmirror.raid.creation.NewArray;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -35,15 +37,13 @@ import picocli.CommandLine.Spec;
       "  nbdmirror create data /dev/sdb1 missing",
       "  nbdmirror create data a.img b.img --bitmap-chunk 1M --size 512M",
       "  nbdmirror create data ssd.img hdd.img --write-mostly hdd.img",
+      "  nbdmirror create data /dev/sdb /dev/sdc --bitmap /var/lib/nbdmirror/data.bitmap",
     })
 final class CreateCommand implements Callable<Integer> {
   private static final String MISSING = "missing";
 
-  /** Where the write-intent bitmap goes, as it is spelled on the command line. */
-  enum BitmapKind {
-    internal,
-    none
-  }
+  private static final String INTERNAL = "internal";
+  private static final String NONE = "none";
 
   @Spec private @Nullable CommandSpec spec;
 
@@ -69,9 +69,21 @@ final class CreateCommand implements Callable<Integer> {
 
   @Option(
       names = "--bitmap",
-      paramLabel = "internal|none",
-      description = "Where the write-intent bitmap is kept (default: ${DEFAULT-VALUE}).")
-  private BitmapKind bitmap = BitmapKind.internal;
+      paramLabel = "internal|none|FILE",
+      description =
+          "Where the write-intent bitmap is kept: on the members, nowhere, or in a file on another"
+              + " filesystem, which is made (default: ${DEFAULT-VALUE}).")
+  private String bitmap = INTERNAL;
+
+  @Option(
+      names = "--bitmap-io",
+      paramLabel = "auto|raw|file",
+      defaultValue = "auto",
+      converter = WritingConverter.class,
+      description =
+          "raw: make the bitmap file only where it can be written at its raw block offsets"
+              + " (default: ${DEFAULT-VALUE}).")
+  private Writing writing = Writing.AUTO;
 
   @Option(
       names = "--bitmap-chunk",
@@ -119,13 +131,34 @@ final class CreateCommand implements Callable<Integer> {
     NewArray array = array();
     List<String> present = members.stream().filter(each -> !each.equals(MISSING)).toList();
     try (OpenMembers open = OpenMembers.open(present)) {
-      ArrayLayout layout = open.await(answer -> create(array, open, answer));
+      ArrayLayout layout;
+      try (NewBitmapFile file = bitmapFile(array, slots(open))) {
+        layout = open.await(answer -> create(array, open, answer));
+        file.keep();
+      }
       report(array, layout, present);
     }
     return NbdMirrorCommand.EXIT_DONE;
   }
 
-  private void create(NewArray array, OpenMembers open, CompletableFuture<ArrayLayout> answer) {
+  private boolean isInFile() {
+    return !bitmap.equals(INTERNAL) && !bitmap.equals(NONE);
+  }
+
+  /** The bitmap is there before any superblock counts on it. */
+  private NewBitmapFile bitmapFile(NewArray array, List<Slot> slots)
+      throws IOException, CommandException {
+    if (!isInFile()) {
+      return NewBitmapFile.NONE;
+    }
+    try {
+      return NewBitmapFile.make(bitmap, ArrayCreation.bitmapFor(array, slots), writing, force);
+    } catch (CreationException e) {
+      throw new CommandException(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private List<Slot> slots(OpenMembers open) {
     List<Slot> slots = new ArrayList<>();
     for (String member : members) {
       slots.add(
@@ -133,9 +166,13 @@ final class CreateCommand implements Callable<Integer> {
               ? new Slot(null, false)
               : new Slot(open.device(member), writeMostly.contains(member)));
     }
+    return slots;
+  }
+
+  private void create(NewArray array, OpenMembers open, CompletableFuture<ArrayLayout> answer) {
     ArrayCreation.create(
         array,
-        slots,
+        slots(open),
         force,
         open.wallClockMicros(),
         (layout, failure) -> {
@@ -160,12 +197,20 @@ final class CreateCommand implements Callable<Integer> {
         UUID.randomUUID(),
         minorVersion,
         sizeBytes,
-        bitmap == BitmapKind.internal,
+        bitmapPlace(),
         bitmapChunkBytes,
         delaySeconds,
         writeBehind,
         assumeClean,
         members.stream().map(each -> UUID.randomUUID()).toList());
+  }
+
+  private NewArray.Bitmap bitmapPlace() {
+    return switch (bitmap) {
+      case INTERNAL -> NewArray.Bitmap.INTERNAL;
+      case NONE -> NewArray.Bitmap.NONE;
+      default -> NewArray.Bitmap.FILE;
+    };
   }
 
   private void requireWriteMostlyMembers() {
@@ -187,9 +232,9 @@ final class CreateCommand implements Callable<Integer> {
     out.println("  metadata  " + metadata);
     out.println("  size      %d bytes on each member".formatted(layout.sizeBytes()));
     out.println(
-        layout.hasBitmap()
-            ? "  bitmap    internal, %d bytes a bit".formatted(layout.bitmapChunkBytes())
-            : "  bitmap    none: an unclean stop means a full resync");
+        bitmap.equals(NONE)
+            ? "  bitmap    none: an unclean stop means a full resync"
+            : "  bitmap    %s, %d bytes a bit".formatted(bitmap, layout.bitmapChunkBytes()));
     for (int slot = 0; slot < members.size(); slot++) {
       String member = members.get(slot);
       String flag = writeMostly.contains(member) ? ", write-mostly" : "";
@@ -197,7 +242,8 @@ final class CreateCommand implements Callable<Integer> {
     }
     String degraded = present.size() < members.size() ? "--degraded " : "";
     out.println("serve it with:");
-    out.println("  nbdmirror serve " + degraded + ShellWords.join(present));
+    String file = isInFile() ? "--bitmap " + ShellWords.join(List.of(bitmap)) + " " : "";
+    out.println("  nbdmirror serve " + degraded + file + ShellWords.join(present));
     out.flush();
   }
 }

@@ -4,6 +4,7 @@ import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import io.nbdmirror.io.engine.PoolEngine;
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.serve.ServeOptions;
@@ -87,6 +88,8 @@ final class DemoCommand implements Callable<Integer> {
     Serving.run(
         new ServeOptions(
             members.stream().map(member -> member.toAbsolutePath().toString()).toList(),
+            List.of(),
+            Writing.AUTO,
             false,
             false,
             false,

@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
       StopCommand.class,
       ExamineCommand.class,
       ExamineBitmapCommand.class,
+      BitmapCommand.class,
       ZeroSuperblockCommand.class,
     },
     footer = {

@@ -2,6 +2,7 @@ package io.nbdmirror.nbd.cli;
 
 import io.nbdmirror.io.engine.IoEngine;
 import io.nbdmirror.io.engine.PoolEngine;
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.serve.ServeOptions;
@@ -34,6 +35,7 @@ import picocli.CommandLine.Spec;
       "  nbdmirror serve a.img b.img",
       "  nbdmirror serve --listen unix:/run/data.sock --listen tcp:127.0.0.1:0 /dev/sdb /dev/sdc",
       "  nbdmirror serve --degraded a.img",
+      "  nbdmirror serve --bitmap /var/lib/nbdmirror/data.bitmap /dev/sdb /dev/sdc",
     })
 final class ServeCommand implements Callable<Integer> {
   /** Who does the members' input and output. */
@@ -73,6 +75,24 @@ final class ServeCommand implements Callable<Integer> {
   private AdminAddress admin = AdminAddress.parse(AdminAddress.DEFAULT);
 
   @Option(
+      names = "--bitmap",
+      paramLabel = "FILE",
+      description =
+          "A file that holds an array's write-intent bitmap; it belongs to the array whose UUID it"
+              + " carries; may be given several times.")
+  private List<Path> bitmaps = List.of();
+
+  @Option(
+      names = "--bitmap-io",
+      paramLabel = "auto|raw|file",
+      defaultValue = "auto",
+      converter = WritingConverter.class,
+      description =
+          "Write bitmap files at their raw block offsets, or through their filesystem; auto takes"
+              + " raw where that is safe and permitted (default: ${DEFAULT-VALUE}).")
+  private Writing bitmapWriting = Writing.AUTO;
+
+  @Option(
       names = "--degraded",
       description = "Start although a member is absent that was in sync when last seen.")
   private boolean degraded;
@@ -95,7 +115,9 @@ final class ServeCommand implements Callable<Integer> {
     verbosity.apply();
     Serving.run(
         new ServeOptions(
-            members.stream().map(member -> member.toAbsolutePath().toString()).toList(),
+            absolute(members),
+            absolute(bitmaps),
+            bitmapWriting,
             degraded,
             readOnly,
             direct,
@@ -105,6 +127,10 @@ final class ServeCommand implements Callable<Integer> {
         Objects.requireNonNull(spec).commandLine().getOut(),
         _ -> {});
     return NbdMirrorCommand.EXIT_DONE;
+  }
+
+  private static List<String> absolute(List<Path> paths) {
+    return paths.stream().map(path -> path.toAbsolutePath().toString()).toList();
   }
 
   private IoEngine engine() {

@@ -2,15 +2,18 @@ package io.nbdmirror.nbd.serve;
 
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.io.held.HeldFile;
 import io.nbdmirror.nbd.array.ServedArray;
 import io.nbdmirror.nbd.export.Export;
 import io.nbdmirror.nbd.metrics.RequestTotals;
 import io.nbdmirror.raid.Mirror;
 import io.nbdmirror.raid.assembly.Assembly;
 import io.nbdmirror.raid.assembly.AssemblyException;
+import io.nbdmirror.raid.assembly.BitmapFile;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An array that is assembled and can be started or, as long as it is not, be given up with nothing
@@ -25,16 +28,22 @@ record ArrayStart(
    * Assembles it. Blocks, so it must not be called on a loop.
    *
    * @param devices opened on {@code loop}; the array's own from now on, closed if this fails
+   * @param bitmapFile as the devices; null when the bitmap is not in a file
    * @throws StartException with assembly's sentence
    */
   static ArrayStart assemble(
-      ArrayPlan plan, List<BlockDevice> devices, boolean degraded, boolean readOnly, Scheduler loop)
+      ArrayPlan plan,
+      List<BlockDevice> devices,
+      @Nullable HeldFile bitmapFile,
+      boolean degraded,
+      boolean readOnly,
+      Scheduler loop)
       throws StartException, InterruptedException {
     CompletableFuture<Mirror> assembled = new CompletableFuture<>();
     loop.execute(() ->
         Assembly.assemble(
             devices,
-            null,
+            bitmapFile == null ? null : new BitmapFile(bitmapFile, bitmapFile.isRaw()),
             degraded,
             readOnly,
             loop,
@@ -43,6 +52,9 @@ record ArrayStart(
                 assembled.complete(mirror);
               } else {
                 devices.forEach(BlockDevice::close);
+                if (bitmapFile != null) {
+                  bitmapFile.close();
+                }
                 assembled.completeExceptionally(
                     failure != null ? failure : new IllegalStateException("neither"));
               }

@@ -1,6 +1,7 @@
 package io.nbdmirror.nbd.serve;
 
 import io.nbdmirror.io.engine.IoEngine;
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import java.util.List;
@@ -9,6 +10,8 @@ import java.util.List;
  * What to serve, how and where.
  *
  * @param members paths of the members, of one array or several
+ * @param bitmapFiles paths of files that hold arrays' bitmaps
+ * @param bitmapWriting how those are written
  * @param degraded start although a member that was in sync is absent
  * @param readOnly write nothing to any member
  * @param direct go past the page cache
@@ -17,6 +20,8 @@ import java.util.List;
  */
 public record ServeOptions(
     List<String> members,
+    List<String> bitmapFiles,
+    Writing bitmapWriting,
     boolean degraded,
     boolean readOnly,
     boolean direct,
@@ -25,6 +30,7 @@ public record ServeOptions(
     AdminAddress admin) {
   public ServeOptions {
     members = List.copyOf(members);
+    bitmapFiles = List.copyOf(bitmapFiles);
     listen = List.copyOf(listen);
   }
 }

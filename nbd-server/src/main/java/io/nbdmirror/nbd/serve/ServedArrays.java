@@ -1,16 +1,19 @@
 package io.nbdmirror.nbd.serve;
 
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.Control;
 import io.nbdmirror.nbd.array.ServedArray;
 import io.nbdmirror.nbd.export.ExportRegistry;
 import io.nbdmirror.nbd.listen.ClientStatus;
 import io.nbdmirror.nbd.listen.NbdServer;
+import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,15 +33,17 @@ final class ServedArrays implements Control {
   private final List<ArrayStart> running = new CopyOnWriteArrayList<>();
   private final ExportRegistry exports;
   private final NbdServer clients;
+  private final BitmapKeeper keeper;
   private final CompletableFuture<List<String>> stopped = new CompletableFuture<>();
   private final Map<ArrayStart, CompletableFuture<String>> stops = new ConcurrentHashMap<>();
   private final List<String> failures = new CopyOnWriteArrayList<>();
   private volatile boolean started;
   private volatile boolean stopping;
 
-  ServedArrays(ExportRegistry exports, NbdServer clients) {
+  ServedArrays(ExportRegistry exports, NbdServer clients, BitmapKeeper keeper) {
     this.exports = exports;
     this.clients = clients;
+    this.keeper = keeper;
   }
 
   /**
@@ -84,6 +89,29 @@ final class ServedArrays implements Control {
       }
     }
     return CompletableFuture.completedFuture(array.name());
+  }
+
+  @Override
+  public CompletableFuture<String> addBitmap(
+      ServedArray array, String location, long chunkBytes, Writing writing) {
+    return withStart(
+        array, start -> keeper.add(start.mirror(), start.loop(), location, chunkBytes, writing));
+  }
+
+  @Override
+  public CompletableFuture<String> removeBitmap(ServedArray array) {
+    return withStart(array, start -> keeper.remove(start.mirror(), start.loop()));
+  }
+
+  private CompletableFuture<String> withStart(
+      ServedArray array, Function<ArrayStart, CompletableFuture<String>> change) {
+    for (ArrayStart candidate : running) {
+      if (candidate.array() == array) {
+        return change.apply(candidate);
+      }
+    }
+    return CompletableFuture.failedFuture(
+        new IOException("array %s has been stopped".formatted(array.name())));
   }
 
   @Override

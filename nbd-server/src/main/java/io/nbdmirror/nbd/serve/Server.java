@@ -25,6 +25,7 @@ public final class Server {
   private final AdminServer admin;
   private final AdminTokenFile tokenFile;
   private final AdminToken token;
+  private final BitmapKeeper keeper;
   private final Loops loops;
 
   Server(
@@ -34,6 +35,7 @@ public final class Server {
       AdminServer admin,
       AdminTokenFile tokenFile,
       AdminToken token,
+      BitmapKeeper keeper,
       Loops loops) {
     this.arrays = arrays;
     this.clients = clients;
@@ -41,6 +43,7 @@ public final class Server {
     this.admin = admin;
     this.tokenFile = tokenFile;
     this.token = token;
+    this.keeper = keeper;
     this.loops = loops;
   }
 
@@ -77,6 +80,7 @@ public final class Server {
     } catch (IOException e) {
       log.warn("cannot remove the admin token {}: {}", tokenFile.path(), e.toString());
     }
+    keeper.close();
     loops.close();
     log.info("stopped");
     return List.copyOf(arrays.failures());

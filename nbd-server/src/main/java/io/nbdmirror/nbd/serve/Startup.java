@@ -1,5 +1,7 @@
 package io.nbdmirror.nbd.serve;
 
+import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.io.held.HeldFile;
 import io.nbdmirror.io.loop.EventLoopScheduler;
 import io.nbdmirror.nbd.admin.AdminServer;
 import io.nbdmirror.nbd.admin.AdminToken;
@@ -17,7 +19,10 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Puts a server together: all of it, or nothing and not a byte written. Members are opened and
@@ -62,17 +67,22 @@ public final class Startup {
   }
 
   private Server assemble() throws StartException, InterruptedException {
-    SameFile.refuse(options.members());
+    List<String> files = new ArrayList<>(options.members());
+    files.addAll(options.bitmapFiles());
+    SameFile.refuse(files);
+    BitmapKeeper keeper = new BitmapKeeper(options.engine());
     Loops loops = new Loops(options.members().size());
     undo.push(loops::close);
-    List<ArrayStart> starts = arrays(loops);
+    // After the arrays have given their files back, and before the loops end that do it.
+    undo.push(keeper::close);
+    List<ArrayStart> starts = arrays(loops, keeper);
     starts.forEach(start -> totals.put(start.export(), start.totals()));
 
     ExportRegistry exports = new ExportRegistry();
     NbdServer clients = new NbdServer(exports, loops.group(), totals::get);
     undo.push(clients::close);
     List<ListenAddress> listening = listen(clients);
-    ServedArrays arrays = new ServedArrays(exports, clients);
+    ServedArrays arrays = new ServedArrays(exports, clients, keeper);
     ServerMetrics metrics = new ServerMetrics(() -> clients.clients().size());
     metrics.add(starts.stream().map(ArrayStart::totals).toList());
 
@@ -86,21 +96,53 @@ public final class Startup {
     }
     undo.clear();
     arrays.start(starts);
-    return new Server(arrays, clients, listening, admin, tokenFile, token, loops);
+    return new Server(arrays, clients, listening, admin, tokenFile, token, keeper, loops);
   }
 
-  private List<ArrayStart> arrays(Loops loops) throws StartException, InterruptedException {
+  private List<ArrayStart> arrays(Loops loops, BitmapKeeper keeper)
+      throws StartException, InterruptedException {
     MemberFiles files = new MemberFiles(options.engine(), options.direct(), options.readOnly());
+    List<ArrayPlan> plans = ArrayPlan.of(files.identify(options.members(), loops.next()));
+    Map<UUID, String> names =
+        plans.stream().collect(Collectors.toMap(ArrayPlan::uuid, ArrayPlan::name));
+    Map<UUID, String> bitmaps =
+        BitmapFiles.identify(options.bitmapFiles(), names, loops.next(), options.engine());
     List<ArrayStart> starts = new ArrayList<>();
-    for (ArrayPlan plan : ArrayPlan.of(files.identify(options.members(), loops.next()))) {
+    for (ArrayPlan plan : plans) {
       EventLoopScheduler loop = loops.next();
-      ArrayStart start =
-          ArrayStart.assemble(
-              plan, files.open(plan, loop), options.degraded(), options.readOnly(), loop);
+      ArrayStart start = array(plan, bitmaps.get(plan.uuid()), files, keeper, loop);
       undo.push(start::giveUp);
       starts.add(start);
     }
     return starts;
+  }
+
+  private ArrayStart array(
+      ArrayPlan plan,
+      @Nullable String bitmapPath,
+      MemberFiles files,
+      BitmapKeeper keeper,
+      EventLoopScheduler loop)
+      throws StartException, InterruptedException {
+    List<BlockDevice> devices = files.open(plan, loop);
+    HeldFile bitmapFile = null;
+    if (bitmapPath != null) {
+      try {
+        bitmapFile =
+            keeper.open(bitmapPath, options.bitmapWriting(), options.readOnly(), loop, plan.name());
+      } catch (StartException e) {
+        loop.execute(() -> devices.forEach(BlockDevice::close));
+        throw e;
+      }
+      keeper.awaitAtEnd(bitmapFile);
+    }
+    ArrayStart start =
+        ArrayStart.assemble(
+            plan, devices, bitmapFile, options.degraded(), options.readOnly(), loop);
+    if (bitmapFile != null && !options.readOnly()) {
+      keeper.keep(bitmapFile, start.mirror(), loop);
+    }
+    return start;
   }
 
   private List<ListenAddress> listen(NbdServer clients) throws StartException {

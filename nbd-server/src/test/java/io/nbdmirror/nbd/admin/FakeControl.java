@@ -1,7 +1,9 @@
 package io.nbdmirror.nbd.admin;
 
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.array.ServedArray;
 import io.nbdmirror.nbd.listen.ClientStatus;
+import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -33,6 +35,20 @@ public final class FakeControl implements Control {
   @Override
   public Optional<String> notReady() {
     return notReady.isEmpty() ? Optional.empty() : Optional.of(notReady);
+  }
+
+  @Override
+  public CompletableFuture<String> addBitmap(
+      ServedArray array, String location, long chunkBytes, Writing writing) {
+    return location.equals("/in/the/way")
+        ? CompletableFuture.failedFuture(new IOException("it is there already"))
+        : CompletableFuture.completedFuture(
+            "in %s, %d bytes a bit, %s".formatted(location, chunkBytes, writing));
+  }
+
+  @Override
+  public CompletableFuture<String> removeBitmap(ServedArray array) {
+    return CompletableFuture.completedFuture("none");
   }
 
   @Override

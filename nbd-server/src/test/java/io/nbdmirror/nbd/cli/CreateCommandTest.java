@@ -174,7 +174,7 @@ final class CreateCommandTest {
   @CsvSource({
     "create data",
     "create data a b --metadata 0.90",
-    "create data a b --bitmap somewhere",
+    "create data a b --bitmap-io sideways",
     "create data a --write-mostly b",
     "zero-superblock",
   })

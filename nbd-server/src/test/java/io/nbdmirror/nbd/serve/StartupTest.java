@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.nbdmirror.io.engine.PoolEngine;
+import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.admin.AdminClient;
 import io.nbdmirror.nbd.listen.ListenAddress;
@@ -26,6 +27,7 @@ class StartupTest {
   @TempDir private Path folder;
   private Map<String, String> environment;
   private final List<String> members = new ArrayList<>();
+  private final List<String> bitmapFiles = new ArrayList<>();
   private boolean degraded;
   private boolean readOnly;
   private String admin = "127.0.0.1:0";
@@ -189,6 +191,8 @@ class StartupTest {
     return new Startup(
             new ServeOptions(
                 members,
+                bitmapFiles,
+                Writing.FILE,
                 degraded,
                 readOnly,
                 false,
