@@ -9,11 +9,12 @@ enum ExtentFlag {
   DELALLOC(0x4, "blocks that are not allocated yet (delalloc)"),
   ENCODED(0x8, "blocks that are stored in another form (encoded)"),
   DATA_ENCRYPTED(0x80, "encrypted blocks"),
-  NOT_ALIGNED(0x100, "data that does not start at a block (not aligned)"),
   INLINE(0x200, "data that lies inside its own structures (inline)"),
   TAIL(0x400, "data that shares a block with another file's (tail)"),
   UNWRITTEN(0x800, "blocks that are allocated but were never written (unwritten)"),
-  SHARED(0x2000, "blocks that another file shares (shared)");
+  SHARED(0x2000, "blocks that another file shares (shared)"),
+  // Often said beside another of these, which tells more.
+  NOT_ALIGNED(0x100, "data that does not start at a block (not aligned)");
 
   private static final int LAST = 0x1;
   private static final int MERGED = 0x1000;
