@@ -6,6 +6,8 @@ import static io.nbdmirror.bitmap.pages.PageAttributes.Attribute.PENDING;
 import io.nbdmirror.bitmap.counters.ChunkCounters;
 import io.nbdmirror.bitmap.format.BitmapGeometry;
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
+import io.nbdmirror.bitmap.format.ChunkState;
+import io.nbdmirror.bitmap.format.ChunkStates;
 import io.nbdmirror.bitmap.pages.BitmapPages;
 import io.nbdmirror.bitmap.pages.PageCommits;
 import io.nbdmirror.bitmap.storage.BitmapStorage;
@@ -22,7 +24,7 @@ import java.util.BitSet;
  * for all who wait, and is told by {@link BitmapWrite#bitsDurable}. Nothing here blocks, starts a
  * thread or, in the write path, allocates (I9). Used on the array's loop.
  */
-public final class WriteIntentBitmap {
+public final class WriteIntentBitmap implements ChunkStates {
   private final BitmapPages pages;
   private final ChunkCounters counters;
   private final PageCommits commits;
@@ -96,6 +98,19 @@ public final class WriteIntentBitmap {
   /** How the pages get to the medium. */
   public PageCommits commits() {
     return commits;
+  }
+
+  @Override
+  public int nextSet(int from) {
+    return pages.nextSet(from);
+  }
+
+  @Override
+  public ChunkState stateOf(int chunk) {
+    if (counters.isNeeded(chunk)) {
+      return ChunkState.NEEDS_RESYNC;
+    }
+    return counters.isResyncing(chunk) ? ChunkState.RESYNCING : ChunkState.DIRTY;
   }
 
   /** How many bits are set. */

@@ -1,5 +1,6 @@
 package io.nbdmirror.raid;
 
+import io.nbdmirror.bitmap.WriteIntentBitmap;
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
 import io.nbdmirror.bitmap.pages.BitmapPages;
 import io.nbdmirror.io.BlockDevice;
@@ -145,6 +146,11 @@ public final class Mirror implements BlockDevice {
 
   public ArrayDetail detail() {
     return view.detail();
+  }
+
+  /** The bitmap there is now, to be looked at. */
+  public WriteIntentBitmap bitmap() {
+    return health.bitmap();
   }
 
   public ArrayCounters counters() {

@@ -224,6 +224,9 @@ public final class BitmapSuperblock {
     if (magic() != MAGIC) {
       return "it does not begin with a bitmap's magic number";
     }
+    if (version() == VERSION_LOCKLESS) {
+      return "it is a lockless one (llbitmap, version 6), which only newer Linux kernels use";
+    }
     if (version() < VERSION_HOST_ENDIAN || version() > VERSION_CLUSTERED) {
       return "its version " + version() + " is not supported";
     }

@@ -1,18 +1,13 @@
 package io.nbdmirror.bitmap.format;
 
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.List;
 
 /**
  * A bitmap read from its medium to be looked at: its superblock, and which chunks are dirty. Not
  * thread-safe.
  */
-public final class StoredBitmap {
-  /** Adjacent chunks that are all dirty, as bytes of the array. */
-  public record DirtyRange(long offsetBytes, long lengthBytes) {}
-
+public final class StoredBitmap implements ChunkStates {
   private final BitmapSuperblock superblock;
   private final BitmapGeometry geometry;
   private final BitSet dirty = new BitSet();
@@ -63,15 +58,20 @@ public final class StoredBitmap {
     return dirty.cardinality();
   }
 
-  /** In order; neither adjacent nor overlapping. */
-  public List<DirtyRange> dirtyRanges() {
-    List<DirtyRange> ranges = new ArrayList<>();
-    for (int from = dirty.nextSetBit(0); from >= 0; ) {
-      int to = dirty.nextClearBit(from);
-      long start = geometry.chunkStartBytes(from);
-      ranges.add(new DirtyRange(start, geometry.chunkEndBytes(to - 1) - start));
-      from = dirty.nextSetBit(to);
+  /** {@inheritDoc} What could not be read may be anything, and counts as set. */
+  @Override
+  public int nextSet(int from) {
+    int set = dirty.nextSetBit(from);
+    int unknown = (int) Math.max(from, knownChunks);
+    if (unknown < geometry.chunks() && (set < 0 || unknown < set)) {
+      return unknown;
     }
-    return ranges;
+    return set;
+  }
+
+  /** {@inheritDoc} Whether it must be copied is not for the bitmap alone to say. */
+  @Override
+  public ChunkState stateOf(int chunk) {
+    return ChunkState.DIRTY;
   }
 }

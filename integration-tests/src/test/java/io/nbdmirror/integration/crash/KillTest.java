@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.nbdmirror.integration.condition.Needs;
+import io.nbdmirror.integration.heldfile.MountedImage;
+import io.nbdmirror.integration.member.BitmapImage;
 import io.nbdmirror.integration.member.MemberImage;
 import io.nbdmirror.integration.member.SlowMember;
 import io.nbdmirror.integration.member.TwoMembers;
@@ -13,11 +15,15 @@ import io.nbdmirror.integration.process.RunningServer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -37,12 +43,54 @@ class KillTest {
 
   @TempDir Path folder;
 
+  /** Where the bitmap is, and how often the server is killed there. */
+  private enum Place {
+    INTERNAL(KILLS),
+    RAW(KILLS / 3),
+    FILE(KILLS / 3);
+
+    private final int kills;
+
+    Place(int kills) {
+      this.kills = kills;
+    }
+  }
+
   /** What one kill left behind, and what putting it right took. */
   private record Outcome(int dirtyChunks, int differingBlocks, long copiedBytes) {}
+
+  private Place place = Place.INTERNAL;
+  private List<Object> bitmapFlags = List.of();
+  private @Nullable BitmapImage bitmapFile;
 
   @ParameterizedTest
   @ValueSource(ints = {0, 1})
   void whatTheBitmapMarksIsCopiedAndNothingAcknowledgedIsLost(int slowSlot) throws Exception {
+    killAgainAndAgain(slowSlot);
+  }
+
+  @Test
+  void soItIsWithABitmapAtRawBlockOffsets() throws Exception {
+    try (MountedImage mount = MountedImage.of(folder, MountedImage.Kind.EXT4_1K)) {
+      place = Place.RAW;
+      keepBitmapIn(mount.folder().resolve("bitmap"));
+      killAgainAndAgain(1);
+    }
+  }
+
+  @Test
+  void soItIsWithABitmapInAFile() throws Exception {
+    place = Place.FILE;
+    keepBitmapIn(folder.resolve("bitmap"));
+    killAgainAndAgain(0);
+  }
+
+  private void keepBitmapIn(Path file) {
+    bitmapFile = new BitmapImage(file);
+    bitmapFlags = List.of("--bitmap", file, "--bitmap-io", place.name().toLowerCase(Locale.ROOT));
+  }
+
+  private void killAgainAndAgain(int slowSlot) throws Exception {
     Path fast = TwoMembers.sparse(folder.resolve("fast.img"), MEMBER_BYTES);
     Path backing = TwoMembers.sparse(folder.resolve("backing.img"), MEMBER_BYTES);
     try (SlowMember slow = new SlowMember(folder, backing, Duration.ofMillis(3))) {
@@ -50,6 +98,7 @@ class KillTest {
           slowSlot == 0 ? new Path[] {slow.file(), fast} : new Path[] {fast, slow.file()};
       Nbdmirror.command("create", "killed", members[0], members[1])
           .and("--bitmap-chunk", "64K", "--delay", "1s")
+          .and(bitmapFlags.toArray())
           .run();
       TwoMembers images = new TwoMembers(folder, new MemberImage(fast), new MemberImage(backing));
       everyKillIsPutRight(members, images, 1000L * slowSlot);
@@ -60,16 +109,16 @@ class KillTest {
     Ledger ledger = new Ledger((int) (images.first().dataBytes() / Ledger.BLOCK_BYTES));
     int differing = 0;
     long copied = 0;
-    RunningServer server = RunningServer.start(folder, members[0], members[1]);
+    RunningServer server = start(members);
     try {
       server.awaitQuiet();
-      for (int kill = 0; kill < KILLS; kill++) {
+      for (int kill = 0; kill < place.kills; kill++) {
         bitsOnDiskAreClear(images);
         loadAndKill(server, ledger, new SplittableRandom(seed + kill));
         List<Long> differingBlocks =
             MemberImage.differingBlocks(images.first(), images.second(), Ledger.BLOCK_BYTES);
         BitSet dirty = bitsThatCover(differingBlocks, images);
-        server = RunningServer.start(folder, members[0], members[1]);
+        server = start(members);
         Outcome outcome = restarted(server, dirty, differingBlocks.size());
         images.areIdentical();
         everyAcknowledgedWriteIsThere(server, ledger);
@@ -81,9 +130,23 @@ class KillTest {
     } finally {
       server.close();
     }
-    images.areClean();
+    assertThat(images.first().clean() && images.second().clean()).as("clean").isTrue();
+    assertThat(copies(images)).as("dirty chunks").allMatch(BitSet::isEmpty);
     assertThat(differing).as("blocks that differed, over all kills").isPositive();
     assertThat(copied).as("bytes copied, over all kills").isPositive();
+  }
+
+  private RunningServer start(Path[] members) {
+    List<Object> arguments = new ArrayList<>(bitmapFlags);
+    arguments.addAll(List.of((Object[]) members));
+    return RunningServer.start(folder, arguments.toArray());
+  }
+
+  /** The bits as they are on the medium, of every copy of the bitmap. */
+  private List<BitSet> copies(TwoMembers images) {
+    return bitmapFile == null
+        ? List.of(images.first().dirtyChunks(), images.second().dirtyChunks())
+        : List.of(bitmapFile.dirtyChunks());
   }
 
   /** Waits for the resync and holds what it copied against what was marked and what differed. */
@@ -97,11 +160,10 @@ class KillTest {
     return new Outcome(dirty.cardinality(), differingBlocks, copied);
   }
 
-  private static void bitsOnDiskAreClear(TwoMembers images) {
+  private void bitsOnDiskAreClear(TwoMembers images) {
     Awaitility.await("the last bits cleared on disk")
         .atMost(Duration.ofSeconds(20))
-        .until(() ->
-            images.first().dirtyChunks().isEmpty() && images.second().dirtyChunks().isEmpty());
+        .until(() -> copies(images).stream().allMatch(BitSet::isEmpty));
   }
 
   /** The load stays within a twentieth of the device, at a random place. */
@@ -119,25 +181,22 @@ class KillTest {
     load.awaitEnd();
   }
 
-  /** The bits set on disk, on both members; fails the test if they do not cover what differs. */
-  private static BitSet bitsThatCover(List<Long> differingBlocks, TwoMembers images) {
-    BitSet first = images.first().dirtyChunks();
-    BitSet second = images.second().dirtyChunks();
+  /** The bits set on disk, on every copy; fails the test if they do not cover what differs. */
+  private BitSet bitsThatCover(List<Long> differingBlocks, TwoMembers images) {
     assertThat(images.first().clean()).as("a superblock says clean").isFalse();
     assertThat(images.second().clean()).as("a superblock says clean").isFalse();
-    int chunks = images.first().chunks();
-    BitSet either = (BitSet) first.clone();
-    either.or(second);
-    assertThat(either.cardinality()).as("dirty of %d chunks", chunks).isBetween(1, chunks / 5);
+    int chunks = Math.toIntExact(images.first().dataBytes() / CHUNK_BYTES);
+    BitSet any = new BitSet();
+    copies(images).forEach(any::or);
+    assertThat(any.cardinality()).as("dirty of %d chunks", chunks).isBetween(1, chunks / 5);
     for (long block : differingBlocks) {
       int chunk = (int) (block / BLOCKS_PER_CHUNK);
-      assertThat(first.get(chunk)).as("bit %d on %s", chunk, images.first().file()).isTrue();
-      assertThat(second.get(chunk)).as("bit %d on %s", chunk, images.second().file()).isTrue();
+      assertThat(copies(images)).as("I1: bit %d", chunk).allMatch(bits -> bits.get(chunk));
     }
-    return either;
+    return any;
   }
 
-  private static void everyAcknowledgedWriteIsThere(RunningServer server, Ledger ledger)
+  static void everyAcknowledgedWriteIsThere(RunningServer server, Ledger ledger)
       throws IOException {
     int step = 256;
     try (NbdConnection connection = new NbdConnection(server.unixSocket())) {

@@ -47,6 +47,11 @@ public final class MemberImage {
     return superblock().getLong(200);
   }
 
+  /** Whether the bitmap is on the members. */
+  public boolean hasBitmap() {
+    return (superblock().getInt(8) & 1) != 0;
+  }
+
   /** Whether the superblock says that nothing was being written. */
   public boolean clean() {
     return superblock().getLong(208) == -1;

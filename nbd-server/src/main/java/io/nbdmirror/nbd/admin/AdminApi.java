@@ -32,6 +32,7 @@ final class AdminApi {
     return new AdminRoutes()
         .get("/api/v1/arrays", _ -> arrays())
         .get("/api/v1/arrays/{array}", this::detail)
+        .get("/api/v1/arrays/{array}/bitmap", this::bitmap)
         .get("/api/v1/clients", _ -> clients())
         .post("/api/v1/stop", this::stopAll)
         .post("/api/v1/arrays/{array}/stop", this::stopOne)
@@ -49,8 +50,18 @@ final class AdminApi {
 
   private AdminReply detail(AdminRequest request) throws AdminException, InterruptedException {
     ServedArray array = array(request);
+    return told(array, array.detail());
+  }
+
+  private AdminReply bitmap(AdminRequest request) throws AdminException, InterruptedException {
+    ServedArray array = array(request);
+    return told(array, array.bitmap());
+  }
+
+  private AdminReply told(ServedArray array, CompletableFuture<?> answer)
+      throws AdminException, InterruptedException {
     try {
-      return AdminReply.json(array.detail().get(patience.toNanos(), TimeUnit.NANOSECONDS));
+      return AdminReply.json(answer.get(patience.toNanos(), TimeUnit.NANOSECONDS));
     } catch (TimeoutException _) {
       throw stuck(List.of(array.name()));
     } catch (ExecutionException e) {

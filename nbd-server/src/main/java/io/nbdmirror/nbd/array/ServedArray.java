@@ -1,5 +1,7 @@
 package io.nbdmirror.nbd.array;
 
+import io.nbdmirror.bitmap.WriteIntentBitmap;
+import io.nbdmirror.bitmap.format.BitmapSurvey;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.Mirror;
@@ -26,8 +28,13 @@ public final class ServedArray {
 
     ArrayCounters counters();
 
+    WriteIntentBitmap bitmap();
+
     void stop(Completion done);
   }
+
+  /** Dirty chunks looked at in one turn of the loop: about a millisecond. */
+  private static final int SURVEY_STEPS = 1 << 17;
 
   private final String name;
   private final String storedName;
@@ -72,6 +79,11 @@ public final class ServedArray {
     }
 
     @Override
+    public WriteIntentBitmap bitmap() {
+      return mirror.bitmap();
+    }
+
+    @Override
     public void stop(Completion done) {
       mirror.stop(done);
     }
@@ -99,6 +111,34 @@ public final class ServedArray {
 
   public CompletableFuture<ArrayDetail> detail() {
     return onLoop(engine::detail);
+  }
+
+  /** Looks through the bitmap, in steps short enough that requests get their turn. */
+  public CompletableFuture<ArrayBitmapDocument> bitmap() {
+    CompletableFuture<ArrayBitmapDocument> answer = new CompletableFuture<>();
+    execute(
+        answer,
+        () -> {
+          WriteIntentBitmap bitmap = engine.bitmap();
+          survey(bitmap, new BitmapSurvey(bitmap.geometry(), BitmapDocument.MAX_RANGES), answer);
+        });
+    return answer;
+  }
+
+  private void survey(
+      WriteIntentBitmap bitmap,
+      BitmapSurvey survey,
+      CompletableFuture<ArrayBitmapDocument> answer) {
+    if (!survey.goOn(bitmap, SURVEY_STEPS)) {
+      execute(answer, () -> survey(bitmap, survey, answer));
+      return;
+    }
+    int chunks = bitmap.geometry().chunks();
+    answer.complete(
+        new ArrayBitmapDocument(
+            name,
+            engine.status().bitmap().kind(),
+            BitmapDocument.of(bitmap.superblock(), survey, chunks, chunks, survey.dirtyChunks())));
   }
 
   /**

@@ -15,6 +15,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       BitmapAddCommand.class,
       BitmapRemoveCommand.class,
+      BitmapShowCommand.class,
       BitmapReleaseCommand.class,
     },
     footer = {
@@ -22,6 +23,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  nbdmirror bitmap add data internal",
       "  nbdmirror bitmap add data /var/lib/nbdmirror/data.bitmap --bitmap-chunk 64K",
+      "  nbdmirror bitmap show data",
       "  nbdmirror bitmap remove data",
       "  nbdmirror bitmap release /var/lib/nbdmirror/data.bitmap",
     })

@@ -25,7 +25,7 @@ final class BitmapReleaseCommand implements Callable<Integer> {
   private String path = "";
 
   @Override
-  public Integer call() throws IOException, CommandException {
+  public Integer call() throws IOException, CommandException, InterruptedException {
     // Whatever else it is, it is not ours to free.
     BitmapFile.read(path);
     boolean released = HeldFile.release(path);

@@ -1,6 +1,7 @@
 package io.nbdmirror.nbd.cli;
 
 import io.nbdmirror.io.held.Writing;
+import io.nbdmirror.nbd.array.BitmapDocument;
 import io.nbdmirror.raid.creation.ArrayCreation;
 import io.nbdmirror.raid.creation.ArrayCreation.Slot;
 import io.nbdmirror.raid.creation.ArrayLayout;
@@ -147,7 +148,7 @@ final class CreateCommand implements Callable<Integer> {
 
   /** The bitmap is there before any superblock counts on it. */
   private NewBitmapFile bitmapFile(NewArray array, List<Slot> slots)
-      throws IOException, CommandException {
+      throws IOException, CommandException, InterruptedException {
     if (!isInFile()) {
       return NewBitmapFile.NONE;
     }
@@ -228,7 +229,7 @@ final class CreateCommand implements Callable<Integer> {
   private void report(NewArray array, ArrayLayout layout, List<String> present) {
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     out.println("created array " + name);
-    out.println("  uuid      " + MdUuid.text(array.uuid()));
+    out.println("  uuid      " + BitmapDocument.mdText(array.uuid()));
     out.println("  metadata  " + metadata);
     out.println("  size      %d bytes on each member".formatted(layout.sizeBytes()));
     out.println(

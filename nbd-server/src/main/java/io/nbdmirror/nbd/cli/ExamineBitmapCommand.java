@@ -46,7 +46,7 @@ final class ExamineBitmapCommand implements Callable<Integer> {
     if (json) {
       out.println(ExamineJson.of(bitmap).put("path", path).toPrettyString());
     } else {
-      BitmapText.print(out, path, bitmap);
+      BitmapText.print(out, path, StoredBitmaps.document(bitmap));
     }
     out.flush();
     return NbdMirrorCommand.EXIT_DONE;

@@ -3,8 +3,8 @@ package io.nbdmirror.nbd.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.nbdmirror.bitmap.format.BitmapSuperblock;
 import io.nbdmirror.bitmap.format.StoredBitmap;
+import io.nbdmirror.nbd.array.BitmapDocument;
 import io.nbdmirror.raid.superblock.BadBlockLog;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.nbdmirror.raid.superblock.MemberInspection;
@@ -39,7 +39,7 @@ final class ExamineJson {
     json.put("magic", "%08x".formatted(superblock.magic()));
     json.put("majorVersion", superblock.majorVersion());
     json.put("featureMap", superblock.featureMap());
-    json.put("setUuid", MdUuid.text(superblock.setUuid()));
+    json.put("setUuid", BitmapDocument.mdText(superblock.setUuid()));
     json.put("setName", superblock.setName());
     json.put("ctime", time(superblock.ctime()));
     json.put("level", superblock.level());
@@ -66,7 +66,7 @@ final class ExamineJson {
     json.put("recoveryOffset", unsigned(superblock.recoveryOffset()));
     json.put("devNumber", superblock.devNumber());
     json.put("cntCorrectedRead", superblock.cntCorrectedRead());
-    json.put("deviceUuid", MdUuid.text(superblock.deviceUuid()));
+    json.put("deviceUuid", BitmapDocument.mdText(superblock.deviceUuid()));
     json.put("devflags", superblock.devflags());
     json.put("bblogShift", superblock.bblogShift());
     json.put("bblogSize", superblock.bblogSize());
@@ -122,32 +122,7 @@ final class ExamineJson {
   }
 
   static ObjectNode of(StoredBitmap bitmap) {
-    BitmapSuperblock superblock = bitmap.superblock();
-    ObjectNode json = MAPPER.createObjectNode();
-    json.put("magic", "%08x".formatted(superblock.magic()));
-    json.put("version", superblock.version());
-    json.put("uuid", MdUuid.text(superblock.uuid()));
-    json.put("events", unsigned(superblock.events()));
-    json.put("eventsCleared", unsigned(superblock.eventsCleared()));
-    json.put("syncSize", unsigned(superblock.syncSize()));
-    json.put("state", superblock.state());
-    json.put("chunksize", superblock.chunksize());
-    json.put("daemonSleep", superblock.daemonSleep());
-    json.put("writeBehind", superblock.writeBehind());
-    json.put("sectorsReserved", superblock.sectorsReserved());
-    json.put("nodes", superblock.nodes());
-    json.put("clusterName", superblock.clusterName());
-    json.put("chunks", bitmap.geometry().chunks());
-    json.put("knownChunks", bitmap.knownChunks());
-    json.put("dirtyChunks", bitmap.dirtyChunks());
-    ArrayNode ranges = json.putArray("dirtyRanges");
-    for (StoredBitmap.DirtyRange range : bitmap.dirtyRanges()) {
-      ranges
-          .addObject()
-          .put("offsetBytes", range.offsetBytes())
-          .put("lengthBytes", range.lengthBytes());
-    }
-    return json;
+    return MAPPER.valueToTree(StoredBitmaps.document(bitmap));
   }
 
   private static BigInteger unsigned(long value) {

@@ -1,5 +1,6 @@
 package io.nbdmirror.nbd.cli;
 
+import io.nbdmirror.nbd.array.BitmapDocument;
 import io.nbdmirror.raid.superblock.BadBlockLog;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.nbdmirror.raid.superblock.MemberInspection;
@@ -50,7 +51,7 @@ final class ExamineText {
     line("Magic", "%08x".formatted(superblock.magic()));
     line("Version", facts.version());
     line("Feature Map", "0x%x".formatted(superblock.featureMap()));
-    line("Array UUID", MdUuid.text(superblock.setUuid()));
+    line("Array UUID", BitmapDocument.mdText(superblock.setUuid()));
     line("Name", superblock.setName());
     line("Creation Time", MdWords.time(MdSuperblock.unpackTime(superblock.ctime())));
     line("Raid Level", superblock.level() == 1 ? "raid1" : "" + superblock.level());
@@ -80,7 +81,7 @@ final class ExamineText {
                   facts.unusedBefore(), facts.unusedAfter(), tooSmall ? " DEVICE TOO SMALL" : ""));
     }
     line("State", (facts.clean() ? "clean" : "active") + (tooSmall ? " TRUNCATED DEVICE" : ""));
-    line("Device UUID", MdUuid.text(superblock.deviceUuid()));
+    line("Device UUID", BitmapDocument.mdText(superblock.deviceUuid()));
   }
 
   private static String sectors(long count) {

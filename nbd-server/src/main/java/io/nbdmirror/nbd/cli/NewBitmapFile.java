@@ -31,7 +31,7 @@ final class NewBitmapFile implements AutoCloseable {
    * @param replace remove a bitmap file that is there, if it is not in use
    */
   static NewBitmapFile make(String path, NewBitmap bitmap, Writing writing, boolean replace)
-      throws IOException, CommandException {
+      throws IOException, CommandException, InterruptedException {
     Path file = Path.of(path);
     if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
       if (!replace) {

@@ -1,5 +1,10 @@
 package io.nbdmirror.nbd.array;
 
+import io.nbdmirror.bitmap.BitmapOwner;
+import io.nbdmirror.bitmap.WriteIntentBitmap;
+import io.nbdmirror.bitmap.format.BitmapGeometry;
+import io.nbdmirror.bitmap.pages.BitmapPages;
+import io.nbdmirror.bitmap.storage.NoStorage;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Scheduler;
@@ -63,6 +68,44 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
         new ArrayStatus.Bitmap(ArrayStatus.BitmapKind.INTERNAL, 65536, 1024, 5),
         new ArrayStatus.Sync(ArrayStatus.SyncAction.RESYNC, 32L << 20, 64L << 20, 4096, 1000, -1),
         List.of());
+  }
+
+  @Override
+  public WriteIntentBitmap bitmap() {
+    BitmapPages pages = new BitmapPages(new BitmapGeometry(64L << 20, 65536));
+    pages.superblock().setChunksize(65536);
+    pages.superblock().setDaemonSleep(5);
+    pages.superblock().setEvents(17);
+    pages.set(3);
+    pages.set(4);
+    pages.set(1023);
+    WriteIntentBitmap bitmap =
+        new WriteIntentBitmap(pages, new NoStorage(), new NoOwner(), this, false);
+    bitmap.counters().markNeeded(4);
+    return bitmap;
+  }
+
+  /** Nobody whom the bitmap could ask. */
+  private static final class NoOwner implements BitmapOwner {
+    @Override
+    public boolean mayClear() {
+      return false;
+    }
+
+    @Override
+    public void flushMembers(Completion done) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long events() {
+      return 0;
+    }
+
+    @Override
+    public void bitmapFailed(DeviceException failure) {
+      throw new UnsupportedOperationException(failure);
+    }
   }
 
   @Override

@@ -2,6 +2,7 @@ package io.nbdmirror.nbd.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.nbdmirror.nbd.array.BitmapDocument;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -108,7 +109,7 @@ final class CreateCommandTest {
     assertThat(ofFirst.sbCsum()).isEqualTo(ofFirst.computeChecksum());
     assertThat(out.toString())
         .startsWith("created array data\n")
-        .contains("uuid      " + MdUuid.text(ofFirst.setUuid()))
+        .contains("uuid      " + BitmapDocument.mdText(ofFirst.setUuid()))
         .contains("size      7340032 bytes")
         .endsWith("nbdmirror serve " + first + " " + second + "\n");
     assertThat(err.toString()).isEmpty();

@@ -101,7 +101,8 @@ final class ExamineTextTest {
       MemberInspection member = inspect(snapshot + "." + disk + ".head.gz");
       StringWriter text = new StringWriter();
       assertThat(member.bitmap()).isNotNull();
-      BitmapText.print(new PrintWriter(text), "/dev/" + disk, member.bitmap());
+      BitmapText.print(
+          new PrintWriter(text), "/dev/" + disk, StoredBitmaps.document(member.bitmap()));
 
       assertThat(said).isNotEmpty();
       assertThat(fields(text.toString())).containsAllEntriesOf(said);

@@ -82,6 +82,31 @@ class LiveCommandsTest {
   }
 
   @Test
+  void bitmapShowTellsRangesAndDrawsThem() {
+    assertThat(run("bitmap", "show", "home", "--admin", admin.address().toString())).isZero();
+    assertThat(out.toString())
+        .startsWith("home: bitmap internal\n")
+        .contains("3 of 1024 chunks of 64 KiB are dirty, 0 of them being resynced, 1 need it")
+        .contains("Left to Resync : 196608 bytes")
+        .contains("Dirty Range : 131072 bytes at byte 196608")
+        .contains("Dirty Range : 65536 bytes at byte 67043328")
+        .contains("  ...#!....")
+        .contains(".#\n  each cell 1 chunk of the device, 64 KiB;");
+    String picture = out.toString();
+    assertThat(picture.lines().filter(line -> line.matches("  [.#!>]+"))).hasSize(16);
+  }
+
+  @Test
+  void bitmapShowAsJsonIsTheServersDocument() {
+    assertThat(run("bitmap", "show", "home", "--json", "--admin", admin.address().toString()))
+        .isZero();
+    assertThat(out.toString())
+        .startsWith("{\"array\":\"home\",\"kind\":\"internal\",\"bitmap\":{")
+        .contains("\"dirtyRanges\":[{\"offsetBytes\":196608,\"lengthBytes\":131072},")
+        .contains("\"leftToResyncBytes\":196608");
+  }
+
+  @Test
   void anArrayThatIsNotServedIsASentence() {
     assertThat(run("detail", "an other", "--admin", admin.address().toString())).isEqualTo(1);
     assertThat(err).hasToString("nbdmirror: no array 'an other' is served here; there is home\n");

@@ -3,6 +3,7 @@ package io.nbdmirror.raid.superblock;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
+import io.nbdmirror.bitmap.format.BitmapSurvey;
 import io.nbdmirror.bitmap.format.StoredBitmap;
 import io.nbdmirror.raid.vectors.Vectors;
 import java.nio.ByteBuffer;
@@ -75,12 +76,12 @@ final class BitmapVectorTest {
       for (int chunk : new int[] {0, 1, 7, 8, 9, 1000, 15000}) {
         assertThat(bitmap.isDirty(chunk)).as("%s chunk %d", name, chunk).isTrue();
       }
-      assertThat(bitmap.dirtyRanges())
+      assertThat(ranges(bitmap))
           .containsExactly(
-              new StoredBitmap.DirtyRange(0, 2 * 4096),
-              new StoredBitmap.DirtyRange(7 * 4096, 3 * 4096),
-              new StoredBitmap.DirtyRange(1000 * 4096, 4096),
-              new StoredBitmap.DirtyRange(15000 * 4096, 4096));
+              new BitmapSurvey.Range(0, 2 * 4096),
+              new BitmapSurvey.Range(7 * 4096, 3 * 4096),
+              new BitmapSurvey.Range(1000 * 4096, 4096),
+              new BitmapSurvey.Range(15000 * 4096, 4096));
     }
   }
 
@@ -96,8 +97,7 @@ final class BitmapVectorTest {
     StoredBitmap bitmap = new StoredBitmap(superblock);
     bitmap.add(ByteBuffer.wrap(image).position(BitmapSuperblock.BYTES));
 
-    assertThat(bitmap.dirtyRanges())
-        .containsExactly(new StoredBitmap.DirtyRange(chunk * 4096L, 4096));
+    assertThat(ranges(bitmap)).containsExactly(new BitmapSurvey.Range(chunk * 4096L, 4096));
     assertThat(bitmap.geometry().pageOf(chunk)).isEqualTo(byteAt / 4096);
     assertThat(bitmap.geometry().bitInPage(chunk))
         .isEqualTo(byteAt % 4096 * 8 + Integer.numberOfTrailingZeros(mask));
@@ -136,5 +136,11 @@ final class BitmapVectorTest {
         .startsWith(
             "%d bits (chunks), %d dirty"
                 .formatted(bitmap.geometry().chunks(), bitmap.dirtyChunks()));
+  }
+
+  private static List<BitmapSurvey.Range> ranges(StoredBitmap bitmap) {
+    BitmapSurvey survey = new BitmapSurvey(bitmap.geometry(), 1000);
+    assertThat(survey.goOn(bitmap, Integer.MAX_VALUE)).isTrue();
+    return survey.ranges();
   }
 }
