@@ -36,7 +36,7 @@ public final class ChunkCounters {
   private static final int AGED = 1;
 
   /** Pages in stock for chunks that have not been written to lately. */
-  private static final int SPARE_PAGES = 4;
+  private static final int SPARE_PAGES = 16;
 
   private final BitmapGeometry geometry;
   private final SetBits bits;

@@ -134,6 +134,7 @@ final class Workers {
   }
 
   private void run() {
+    FlushPath.enterThread();
     for (PooledRequest request = take(); request != null; request = take()) {
       work.accept(request);
       push(request);

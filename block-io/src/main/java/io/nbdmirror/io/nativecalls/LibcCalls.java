@@ -42,6 +42,10 @@ public final class LibcCalls implements NativeCalls {
 
     int flock(int fd, int operation);
 
+    int prctl(int option, @intptr_t long a, @intptr_t long b, @intptr_t long c, @intptr_t long d);
+
+    int mlockall(int flags);
+
     int fallocate(int fd, int mode, @off_t long offset, @off_t long length);
 
     long lseek(int fd, @off_t long offset, int whence);
@@ -144,6 +148,16 @@ public final class LibcCalls implements NativeCalls {
   @Override
   public long read(int fd, long address, long length) {
     return result(libc.read(fd, address, length));
+  }
+
+  @Override
+  public int becomeIoFlusher() {
+    return result(libc.prctl(Linux.PR_SET_IO_FLUSHER, 1, 0, 0, 0));
+  }
+
+  @Override
+  public int lockMemory() {
+    return result(libc.mlockall(Linux.MCL_CURRENT | Linux.MCL_FUTURE | Linux.MCL_ONFAULT));
   }
 
   @Override

@@ -63,6 +63,11 @@ public final class Linux {
   public static final int FS_JOURNAL_DATA_FL = 0x4000;
   public static final int FS_XFLAG_REALTIME = 0x1;
 
+  static final int PR_SET_IO_FLUSHER = 57;
+  static final int MCL_CURRENT = 1;
+  static final int MCL_FUTURE = 2;
+  static final int MCL_ONFAULT = 4;
+
   static final int AT_FDCWD = -100;
   static final int AT_EMPTY_PATH = 0x1000;
 

@@ -58,6 +58,15 @@ public interface NativeCalls {
   /** Reads from where a descriptor stands, such as inotify's. */
   long read(int fd, long address, long length);
 
+  /**
+   * Has the calling thread get memory without waiting for I/O (PR_SET_IO_FLUSHER): it may be the
+   * one that I/O waits for.
+   */
+  int becomeIoFlusher();
+
+  /** Keeps all of the process in memory, what it has and, page by page, what it comes to use. */
+  int lockMemory();
+
   /** Fills a direct buffer of {@link FileStatus#BYTES} bytes with what there is to know. */
   int status(String path, ByteBuffer status);
 

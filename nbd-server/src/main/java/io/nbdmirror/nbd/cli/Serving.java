@@ -1,5 +1,6 @@
 package io.nbdmirror.nbd.cli;
 
+import io.nbdmirror.io.engine.FlushPath;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.serve.ServeOptions;
 import io.nbdmirror.nbd.serve.Server;
@@ -28,6 +29,7 @@ final class Serving {
     StopSignals.handle(() -> {
       var _ = started.thenAccept(Server::stop);
     });
+    FlushPath.lockMemory();
     Server server = start(options);
     for (ListenAddress address : server.listening()) {
       out.println("listening nbd " + announced(address));

@@ -1,5 +1,6 @@
 package io.nbdmirror.nbd.serve;
 
+import io.nbdmirror.io.engine.FlushPath;
 import io.nbdmirror.io.loop.EventLoopScheduler;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -31,6 +32,7 @@ final class Loops implements AutoCloseable {
             Math.clamp(arrays, 1, Runtime.getRuntime().availableProcessors()),
             new DefaultThreadFactory("loop", true),
             epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+    group.forEach(loop -> loop.execute(FlushPath::enterThread));
   }
 
   MultiThreadIoEventLoopGroup group() {
