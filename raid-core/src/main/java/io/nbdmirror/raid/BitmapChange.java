@@ -50,6 +50,7 @@ final class BitmapChange implements BitmapOwner {
   private final NewBitmap layout;
   private final Completion done;
   private boolean adopted;
+  private long failuresBefore;
   private @Nullable DeviceException failure;
 
   /**
@@ -84,6 +85,7 @@ final class BitmapChange implements BitmapOwner {
   }
 
   private void prepare() {
+    failuresBefore = health.memberFailures();
     BitmapPages pages = new BitmapPages(layout.geometry());
     layout.describe(pages.superblock());
     pages.superblock().setEvents(health.updates().events());
@@ -136,6 +138,9 @@ final class BitmapChange implements BitmapOwner {
     }
     // The old one's file is given back when the members no longer count on it.
     ArrayBitmap.Kept old = bitmap.exchange(kept);
+    if (health.memberFailures() != failuresBefore) {
+      takeOverFailures(kept);
+    }
     health.updates().recordChange();
     health
         .updates()
@@ -148,6 +153,16 @@ final class BitmapChange implements BitmapOwner {
               layout.chunkBytes());
           ArrayBitmap.giveBack(old, () -> goOn(health.broken()));
         });
+  }
+
+  /** A member failed while the new bitmap was being written, and only the old one was told (I5). */
+  private void takeOverFailures(ArrayBitmap.Kept kept) {
+    kept.bitmap().markAllNeeded();
+    for (Member member : members.all()) {
+      if (!member.isWritable()) {
+        bitmap.drop(member.device());
+      }
+    }
   }
 
   private static String word(BitmapPlace.Kind kind) {

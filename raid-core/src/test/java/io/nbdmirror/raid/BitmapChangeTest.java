@@ -164,6 +164,27 @@ class BitmapChangeTest {
   }
 
   @Test
+  void aMemberThatFailsMeanwhileFindsEveryBitNeeded() {
+    client.write(5 * CHUNK, 512, 1);
+    SimulatedFault stuck = SimulatedFault.stuck().on(Operation.WRITE);
+    file.inject(stuck);
+    AtomicReference<@Nullable DeviceException> changed = ask(toFile());
+    array.scheduler.advance(SECOND);
+    array.devices.get(1).inject(SimulatedFault.failing(Errno.EIO).on(Operation.FLUSH));
+    mirror.flush(failure -> assertThat(failure).isNull());
+    array.scheduler.advance(SECOND);
+    assertThat(mirror.status().state()).isEqualTo(ArrayStatus.State.DEGRADED);
+    file.heal(stuck);
+    file.release();
+    array.scheduler.runUntilIdle();
+    assertThat(changed.get()).isNull();
+    assertThat(mirror.bitmap().counters().isNeeded(20)).as("I5").isTrue();
+    array.scheduler.advance(60 * SECOND);
+    array.useBitmapFile(file);
+    assertThat(array.bit(20)).isTrue();
+  }
+
+  @Test
   void twoChangesAtOnceAreRefused() {
     AtomicReference<@Nullable DeviceException> first = ask(toFile());
     assertThat(change(BitmapTarget.NONE)).hasMessageContaining("changed already");
