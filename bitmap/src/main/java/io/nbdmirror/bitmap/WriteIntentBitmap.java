@@ -137,6 +137,7 @@ public final class WriteIntentBitmap implements ChunkStates {
       case RUNNING_COMMIT -> commits.awaitRunning(write);
       case NEXT_COMMIT -> commits.await(write);
     }
+    commits.writeStarted();
     return wait == Wait.NONE;
   }
 

@@ -23,10 +23,11 @@ import org.jspecify.annotations.Nullable;
  *   <li><b>At leisure</b>, NEEDWRITE pages, a few at a time, so that clearing holds up no commit.
  * </ul>
  *
- * No page is ever written twice at once (I2): a commit that meets a page under way at leisure
- * writes it again when that has ended. When no copy of a page can be written the bitmap is kicked:
- * the owner is told first, then those who wait go on, and every later page goes nowhere (I6). Used
- * on the array's loop.
+ * Between two commits those that the first let go get the chance to come back, see {@link
+ * Gathering}. No page is ever written twice at once (I2): a commit that meets a page under way at
+ * leisure writes it again when that has ended. When no copy of a page can be written the bitmap is
+ * kicked: the owner is told first, then those who wait go on, and every later page goes nowhere
+ * (I6). Used on the array's loop.
  */
 public final class PageCommits {
   /** Pages written at leisure at once; beside a commit, one, so that it ends in spite of load. */
@@ -49,6 +50,8 @@ public final class PageCommits {
   private int pending;
   private int leisureWrites;
   private boolean fillingLeisure;
+  private final Gathering gathering;
+  private long startNanos;
   private long commits;
   private long pagesWritten;
   private @Nullable DeviceException failure;
@@ -60,6 +63,7 @@ public final class PageCommits {
     this.owner = owner;
     this.scheduler = scheduler;
     attributes = pages.attributes();
+    gathering = new Gathering(scheduler, this::request);
     pageWrites = new PageWrite[pages.count()];
     for (int page = 0; page < pageWrites.length; page++) {
       pageWrites[page] = new PageWrite(page);
@@ -84,7 +88,14 @@ public final class PageCommits {
   /** {@code write} goes on when all that is DIRTY now is durable. */
   public void await(BitmapWrite write) {
     nextWrites.add(write);
-    request();
+    if (!running && !startRequested && !gathering.mustWait()) {
+      request();
+    }
+  }
+
+  /** A write began, whether it waits for a commit or not. */
+  public void writeStarted() {
+    gathering.writeStarted();
   }
 
   /** Whether the commit that is running carries the chunk's bit. */
@@ -129,6 +140,8 @@ public final class PageCommits {
   private void start() {
     startRequested = false;
     running = true;
+    startNanos = scheduler.nanoTime();
+    gathering.end();
     commits++;
     ArrayDeque<BitmapWrite> writes = nextWrites;
     nextWrites = runningWrites;
@@ -150,7 +163,8 @@ public final class PageCommits {
       return;
     }
     running = false;
-    if (!nextWrites.isEmpty() || !nextCompletions.isEmpty()) {
+    gathering.begin(runningWrites.size(), scheduler.nanoTime() - startNanos);
+    if (!nextCompletions.isEmpty() || (!nextWrites.isEmpty() && !gathering.mustWait())) {
       request();
     }
     for (BitmapWrite write = runningWrites.poll(); write != null; write = runningWrites.poll()) {

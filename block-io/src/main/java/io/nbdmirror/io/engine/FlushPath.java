@@ -20,10 +20,21 @@ public final class FlushPath {
   /** CAP_IPC_LOCK, as a bit of CapEff in /proc/self/status. */
   private static final int IPC_LOCK_BIT = 14;
 
+  private static volatile boolean asked;
+
   private FlushPath() {}
+
+  /** From now on this process serves; before, and in a program that does not, nothing is asked. */
+  public static void serve() {
+    asked = true;
+    lockMemory();
+  }
 
   /** The calling thread does I/O that others may be waiting for. */
   public static void enterThread() {
+    if (!asked) {
+      return;
+    }
     NativeCalls calls = LibcCalls.get();
     int result = calls.becomeIoFlusher();
     if (result < 0 && REFUSAL_LOGGED.compareAndSet(false, true)) {
@@ -38,7 +49,7 @@ public final class FlushPath {
    * Keeps the process in memory, if that is allowed without a limit: with one, a later allocation
    * would fail.
    */
-  public static void lockMemory() {
+  private static void lockMemory() {
     if (!mayLockWithoutLimit()) {
       LOG.info("memory is not locked and may be swapped out: that takes CAP_IPC_LOCK");
       return;

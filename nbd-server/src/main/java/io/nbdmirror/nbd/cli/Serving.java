@@ -29,7 +29,7 @@ final class Serving {
     StopSignals.handle(() -> {
       var _ = started.thenAccept(Server::stop);
     });
-    FlushPath.lockMemory();
+    FlushPath.serve();
     Server server = start(options);
     for (ListenAddress address : server.listening()) {
       out.println("listening nbd " + announced(address));
