@@ -206,6 +206,41 @@ class WriteIntentBitmapTest {
   }
 
   @Test
+  void aCommitWaitsForThoseThatTheLastOneLetGo() {
+    List<Write> group = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      group.add(new Write(i * 1000L * CHUNK, i * 1000L * CHUNK + 1));
+    }
+    group.forEach(bitmap::startWrite);
+    scheduler.runUntil(() -> group.stream().allMatch(write -> write.wentOn == 1));
+    long commits = bitmap.commits().commits();
+    for (int i = 0; i < 9; i++) {
+      bitmap.startWrite(new Write((i * 1000L + 7) * CHUNK, (i * 1000L + 8) * CHUNK));
+      scheduler.runUntilIdle();
+      assertThat(bitmap.commits().commits()).as("after %d writes", i + 1).isEqualTo(commits);
+    }
+    Write last = new Write(9007L * CHUNK, 9008L * CHUNK);
+    bitmap.startWrite(last);
+    scheduler.runUntilIdle();
+    assertThat(last.wentOn).isEqualTo(1);
+    assertThat(bitmap.commits().commits()).isEqualTo(commits + 1);
+  }
+
+  @Test
+  void whoDoesNotComeBackIsNotWaitedForLong() {
+    List<Write> group = List.of(new Write(0, 1), new Write(1000L * CHUNK, 1000L * CHUNK + 1));
+    group.forEach(bitmap::startWrite);
+    scheduler.runUntil(() -> group.stream().allMatch(write -> write.wentOn == 1));
+    Write alone = new Write(7L * CHUNK, 8L * CHUNK);
+    bitmap.startWrite(alone);
+    scheduler.runUntilIdle();
+    assertThat(alone.wentOn).isZero();
+    scheduler.advance(5_000_000);
+    scheduler.runUntilIdle();
+    assertThat(alone.wentOn).isEqualTo(1);
+  }
+
+  @Test
   void onePassFlushesMembersOnceHoweverManyPagesItClears() {
     for (int i = 0; i < 200; i++) {
       run(new Write(i * 1000L * CHUNK, i * 1000L * CHUNK + 1));

@@ -14,6 +14,11 @@ import org.jspecify.annotations.Nullable;
 
 /** Makes requests of an array and, in virtual time, waits for their answers. */
 final class ArrayClient {
+  /** Longer than any pause, and more of them than there are requests in a row. */
+  private static final long PAUSE_NANOS = 5_000_000;
+
+  private static final int PAUSES = 50;
+
   private final TestArray array;
   private final Mirror mirror;
 
@@ -25,7 +30,7 @@ final class ArrayClient {
   /** Fills the range with one value; null when it was done. */
   @Nullable DeviceException write(long offset, int length, int value) {
     AtomicReference<@Nullable DeviceException> answer = submit(offset, length, value);
-    array.scheduler.runUntilIdle();
+    settle();
     return answer.get();
   }
 
@@ -83,8 +88,17 @@ final class ArrayClient {
   private @Nullable DeviceException await(Consumer<Completion> request) {
     AtomicReference<@Nullable DeviceException> answer = unanswered();
     request.accept(answer::set);
-    array.scheduler.runUntilIdle();
+    settle();
     return answer.get();
+  }
+
+  /** Until nothing is under way, the pauses between the bitmap's commits with it. */
+  void settle() {
+    array.scheduler.runUntilIdle();
+    for (int pause = 0; pause < PAUSES; pause++) {
+      array.scheduler.advance(PAUSE_NANOS);
+      array.scheduler.runUntilIdle();
+    }
   }
 
   private static AtomicReference<@Nullable DeviceException> unanswered() {

@@ -40,7 +40,7 @@ class RequestShapesTest {
         }
         case 1 -> {
           // A read is not ordered behind writes that are not answered yet.
-          array.scheduler.runUntilIdle();
+          client.settle();
           assertThat(Arrays.mismatch(client.read(offset, length), slice(expected, offset, length)))
               .isEqualTo(-1);
         }
@@ -50,7 +50,7 @@ class RequestShapesTest {
         }
       }
     }
-    array.scheduler.runUntilIdle();
+    client.settle();
     assertThat(Arrays.mismatch(client.read(0, SIZE), expected)).isEqualTo(-1);
     for (int slot = 0; slot < 3; slot++) {
       assertThat(Arrays.mismatch(array.dataOf(slot), expected)).as("member %d", slot).isEqualTo(-1);
