@@ -46,6 +46,25 @@ class ResyncTest {
     assertThat(TestArray.bit(array.devices.getFirst(), 3)).isFalse();
   }
 
+  /** With periods of 5 s, in which a pass would otherwise come. */
+  @Test
+  void aPassComesEarlyWhenManyChunksAreDirty() {
+    TestArray fine = new TestArray(6, 2, SIZE, 16 << 10);
+    Mirror mirror = fine.assemble();
+    ArrayClient client = new ArrayClient(fine, mirror);
+    for (int chunk = 0; chunk < 60; chunk++) {
+      client.submit((long) chunk << 14, 512, 1);
+    }
+    fine.scheduler.advance(4 * SECOND);
+    assertThat(mirror.status().bitmap().dirtyChunks()).as("less than a quarter").isEqualTo(60);
+    for (int chunk = 0; chunk < 90; chunk++) {
+      client.submit((long) chunk << 14, 512, 1);
+    }
+    fine.scheduler.advance(3 * SECOND);
+    // Some may have been in flight when the first of these passes looked at them.
+    assertThat(mirror.status().bitmap().dirtyChunks()).as("more than a quarter").isLessThan(30);
+  }
+
   @Test
   void readsWhereMembersMayDifferComeFromTheSource() {
     fill(0, 0, SIZE, 'P');

@@ -12,6 +12,7 @@ import io.nbdmirror.io.held.HeldFile;
 import io.nbdmirror.io.held.Writing;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -27,7 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files that are written past their filesystem: exactly their own blocks, and protected. */
 @Needs(
-    value = {"losetup", "mkfs.ext4", "mkfs.xfs", "chattr", "e2fsck"},
+    value = {"losetup", "partx", "mkfs.ext4", "mkfs.xfs", "chattr", "e2fsck"},
     root = true)
 class HeldFileTest {
   private static final int[] SIZES = {1, 256, 700, 2272, 4096, 4097, 70_000, (1 << 20) + 1};
@@ -94,6 +95,32 @@ class HeldFileTest {
       byte[] wanted = writePages(path, 5000);
       assertThat(Files.readAllBytes(path)).isEqualTo(wanted);
       mount.unmountAndCheck();
+    }
+  }
+
+  @Test
+  void offsetsOnAPartitionAreItsOwn() throws Exception {
+    Path disk = folder.resolve("disk");
+    ByteBuffer table = ByteBuffer.allocate(100 << 20).order(ByteOrder.LITTLE_ENDIAN);
+    table.put(450, (byte) 0x83).putInt(454, 2048).putInt(458, 180_000);
+    Files.write(disk, table.putShort(510, (short) 0xaa55).array());
+    String loop = Command.of("losetup", "-f", "--show", disk).run().out().strip();
+    Path mount = Files.createDirectories(folder.resolve("mnt"));
+    try {
+      Command.of("partx", "-a", loop).run();
+      String partition = loop + "p1";
+      Command.of("mkfs.ext4", "-q", "-F", partition).run();
+      Command.of("mount", partition, mount).run();
+      Path path = mount.resolve("held");
+      create(path, new byte[70_000], Writing.RAW);
+      byte[] wanted = writePages(path, 70_000);
+      assertThat(Files.readAllBytes(path)).isEqualTo(wanted);
+      Command.of("umount", mount).run();
+      Command.of("e2fsck", "-fn", partition).run();
+    } finally {
+      Command.of("umount", mount).attempt();
+      Command.of("partx", "-d", loop).attempt();
+      Command.of("losetup", "-d", loop).attempt();
     }
   }
 
