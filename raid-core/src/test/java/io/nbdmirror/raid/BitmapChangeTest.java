@@ -216,6 +216,21 @@ class BitmapChangeTest {
   }
 
   @Test
+  void writesGoOnWhileAFailingFileIsMarkedStale() {
+    change(toFile());
+    file.inject(SimulatedFault.failing(Errno.EIO).on(Operation.WRITE).times(1));
+    AtomicReference<@Nullable DeviceException> first = client.submit(0, 512, 1);
+    array.scheduler.runUntil(
+        () -> mirror.status().bitmap().kind() == ArrayStatus.BitmapKind.KICKED);
+    for (int chunk = 1; chunk < 20; chunk++) {
+      client.submit((long) chunk * CHUNK, 512, 1);
+    }
+    client.settle();
+    assertThat(first.get()).isNull();
+    assertThat(file.readNow(0, 512)[48]).isEqualTo((byte) 2);
+  }
+
+  @Test
   void aMapThatMovedKicksTheBitmap() {
     change(toFile());
     long events = array.superblock(0).events();

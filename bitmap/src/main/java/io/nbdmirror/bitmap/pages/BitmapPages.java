@@ -9,6 +9,7 @@ import io.nbdmirror.bitmap.format.BitmapGeometry;
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
 import io.nbdmirror.bitmap.memory.Spares;
 import io.netty.buffer.ByteBuf;
+import java.nio.ByteBuffer;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
@@ -139,6 +140,11 @@ public final class BitmapPages {
 
   private static int firstBitByte(int page) {
     return page == 0 ? BitmapSuperblock.BYTES : 0;
+  }
+
+  /** Copies a page's 4096 bytes as they should be into {@code target} from its start on. */
+  public void copyTo(ByteBuffer target, int page) {
+    target.put(0, present(page).image, 0, PAGE_BYTES);
   }
 
   /** Whether the page has memory: if not, all its bits are clear, and were when last written. */

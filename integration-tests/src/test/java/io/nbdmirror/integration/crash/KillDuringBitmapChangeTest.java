@@ -108,8 +108,8 @@ class KillDuringBitmapChangeTest {
     if (changeNanos == 0) {
       change.join();
     } else {
-      // Some hit the change early, some late, some come after it.
-      Thread.sleep(Duration.ofNanos((long) (changeNanos * (0.2 + random.nextDouble()))));
+      // Some kills hit the change early, some late, some come when it is done.
+      change.join(Duration.ofNanos((long) (changeNanos * (0.2 + random.nextDouble()))));
     }
     server.kill();
     load.awaitEnd();

@@ -11,6 +11,8 @@ import io.nbdmirror.bitmap.storage.StoredCopies;
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Scheduler;
+import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -112,21 +114,13 @@ public final class ArrayBitmap {
         .bitmap()
         .commits()
         .writeAll(() -> {
-          BitmapPages pages = kicked.bitmap().pages();
-          pages.superblock().setState(BitmapSuperblock.STATE_STALE);
-          StoredCopies.Copy copy = kicked.place().copies().getFirst();
-          long length = Math.min(copy.device().sizeBytes(), BitmapGeometry.PAGE_BYTES);
-          copy.device()
-              .write(
-                  0,
-                  pages.startWrite(0),
-                  0,
-                  (int) length,
-                  true,
-                  ignored -> {
-                    pages.endWrite(0, true);
-                    close(kicked);
-                  });
+          // A copy: the bits in memory go on changing, and are committed to nowhere.
+          ByteBuffer page = ByteBuffer.allocateDirect(BitmapGeometry.PAGE_BYTES);
+          kicked.bitmap().pages().copyTo(page, 0);
+          BitmapSuperblock.wrap(page).setState(BitmapSuperblock.STATE_STALE);
+          BlockDevice file = kicked.place().copies().getFirst().device();
+          int length = (int) Math.min(file.sizeBytes(), BitmapGeometry.PAGE_BYTES);
+          file.write(0, Unpooled.wrappedBuffer(page), 0, length, true, ignored -> close(kicked));
         });
   }
 
