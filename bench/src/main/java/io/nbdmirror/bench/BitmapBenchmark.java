@@ -125,6 +125,11 @@ public class BitmapBenchmark {
     }
 
     @Override
+    public Timer repeat(Runnable task, long periodNanos) {
+      throw new UnsupportedOperationException("one writer alone is never made to wait");
+    }
+
+    @Override
     public long nanoTime() {
       return System.nanoTime();
     }

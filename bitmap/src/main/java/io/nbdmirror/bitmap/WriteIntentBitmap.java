@@ -132,12 +132,13 @@ public final class WriteIntentBitmap implements ChunkStates {
       return false;
     }
     Wait wait = begin(first, last);
+    // First, so that the last one that a pause waits for does not wait itself.
+    commits.writeStarted();
     switch (wait) {
       case NONE -> {}
       case RUNNING_COMMIT -> commits.awaitRunning(write);
       case NEXT_COMMIT -> commits.await(write);
     }
-    commits.writeStarted();
     return wait == Wait.NONE;
   }
 
@@ -216,6 +217,7 @@ public final class WriteIntentBitmap implements ChunkStates {
       }
       waitingForCounter.remove();
       begin(from, to);
+      commits.writeStarted();
       // Also when the bits are durable: the answer must not come from within another's endWrite.
       commits.await(write);
       write = waitingForCounter.peek();

@@ -39,7 +39,7 @@ class AllocationTest {
 
   @Test
   void writesToDirtyChunksAllocateNothingAndWriteNoPage() {
-    touch(0);
+    touch(0, 6);
     long pages = bitmap.commits().pagesWritten();
     assertThat(
             allocatedBy(() -> {
@@ -61,27 +61,44 @@ class AllocationTest {
     clearAll();
     assertThat(allocatedBy(this::aroundTheDevice)).isLessThan(NOISE_BYTES);
     assertThat(bitmap.dirtyChunks()).isGreaterThan(ROUNDS);
+    assertThat(loop.ticks).as("pauses that ended by the clock").isGreaterThan(ROUNDS / 2);
   }
 
-  /** Chunks of every page in turn, six at once, as a group commit has them. */
+  /**
+   * Chunks of every page in turn, six at once, as a group commit has them, then only three: the
+   * pause for the other three ends by the clock.
+   */
   private void aroundTheDevice() {
     int chunks = bitmap.geometry().chunks();
     for (int round = 0; round < ROUNDS; round++) {
-      touch((int) (round * 2_654_435_761L % (chunks - 6) + chunks - 6) % (chunks - 6));
+      touch(
+          (int) (round * 2_654_435_761L % (chunks - 6) + chunks - 6) % (chunks - 6),
+          round % 2 == 0 ? 6 : 3);
     }
   }
 
-  private void touch(int firstChunk) {
-    for (int i = 0; i < writes.size(); i++) {
+  private void touch(int firstChunk, int count) {
+    for (int i = 0; i < count; i++) {
       Write write = writes.get(i);
       write.at = (firstChunk + i) * (long) CHUNK;
       write.durable = bitmap.startWrite(write);
     }
     loop.run();
-    for (int i = 0; i < writes.size(); i++) {
-      assertTrue(writes.get(i).durable);
+    while (!allDurable(count)) {
+      loop.tick();
+    }
+    for (int i = 0; i < count; i++) {
       bitmap.endWrite(writes.get(i), true);
     }
+  }
+
+  private boolean allDurable(int count) {
+    for (int i = 0; i < count; i++) {
+      if (!writes.get(i).durable) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private void clearAll() {
@@ -113,9 +130,19 @@ class AllocationTest {
     return least;
   }
 
-  /** Tasks in a ring that was made before. */
+  /** Tasks in a ring that was made before, and a clock that moves whenever somebody looks. */
   private static final class Loop implements Scheduler {
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(1 << 12);
+    private Runnable repeated = () -> {};
+    private long nanos;
+    private int ticks;
+
+    void tick() {
+      ticks++;
+      nanos += 500_000;
+      repeated.run();
+      run();
+    }
 
     void run() {
       for (Runnable task = tasks.poll(); task != null; task = tasks.poll()) {
@@ -139,8 +166,14 @@ class AllocationTest {
     }
 
     @Override
+    public Timer repeat(Runnable task, long periodNanos) {
+      repeated = task;
+      return () -> repeated = () -> {};
+    }
+
+    @Override
     public long nanoTime() {
-      return 0;
+      return nanos += 1_000;
     }
 
     @Override
@@ -160,6 +193,7 @@ class AllocationTest {
 
     @Override
     public void run() {
+      loop.nanos += 200_000;
       waiting.remove().completed(null);
     }
   }

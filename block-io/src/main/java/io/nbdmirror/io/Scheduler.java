@@ -20,15 +20,23 @@ public interface Scheduler extends Executor {
    */
   Timer schedule(Runnable task, long delayNanos);
 
+  /**
+   * Runs {@code task} on the loop every {@code periodNanos}, or later when the loop is busy.
+   * Nothing is allocated from one time to the next.
+   *
+   * @return ends it; may be called by the task itself
+   */
+  Timer repeat(Runnable task, long periodNanos);
+
   /** Monotonic time in nanoseconds, from an arbitrary origin. */
   long nanoTime();
 
   /** Wall-clock time in microseconds since 1970, for time stamps that people read. */
   long wallClockMicros();
 
-  /** A task that has been scheduled. */
+  /** A task that has been scheduled, or repeats. */
   interface Timer {
-    /** Prevents the task from running if it has not started. */
+    /** Prevents the task from starting, or from starting again. */
     void cancel();
   }
 }

@@ -136,7 +136,7 @@ class RequestShapesTest {
     for (int i = 0; i < writes; i++) {
       client.submit(i * 512L, 512, 1);
     }
-    array.scheduler.runUntilIdle();
+    client.settle();
     assertThat(client.read((writes - 1) * 512L, 512)).containsOnly(1);
     assertThat(client.stop()).as("no counter leaks").isNull();
     assertThat(TestArray.bit(array.devices.getFirst(), 0)).isFalse();

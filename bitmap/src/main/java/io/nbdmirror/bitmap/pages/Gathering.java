@@ -1,6 +1,8 @@
 package io.nbdmirror.bitmap.pages;
 
 import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.io.Scheduler.Timer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The pause between two group commits. A commit lets many writes go at once; were the next to start
@@ -12,12 +14,22 @@ import io.nbdmirror.io.Scheduler;
 final class Gathering {
   private static final long MAX_NANOS = 4_000_000;
 
+  /** How exactly a pause ends that nobody ends by coming back. */
+  private static final long TICK_NANOS = 500_000;
+
+  /** The clock stops ticking after a second without a pause: an idle array wakes nobody. */
+  private static final int TICKS_WITHOUT_PAUSE = 2000;
+
   private final Scheduler scheduler;
   private final Runnable start;
-  private final Runnable timeOut = this::timeOut;
+  private final Runnable tick = this::tick;
   private int outstanding;
   private boolean wanted;
-  private boolean timerSet;
+
+  /** Ticks from one pause to the next: a timer of its own for each would take memory (I9). */
+  private @Nullable Timer clock;
+
+  private int ticksWithoutPause;
   private long deadlineNanos;
 
   /**
@@ -46,10 +58,9 @@ final class Gathering {
       return false;
     }
     wanted = true;
-    // One timer at a time, which outlives a pause: making one takes memory.
-    if (!timerSet) {
-      timerSet = true;
-      scheduler.schedule(timeOut, deadlineNanos - scheduler.nanoTime());
+    ticksWithoutPause = 0;
+    if (clock == null) {
+      clock = scheduler.repeat(tick, TICK_NANOS);
     }
     return true;
   }
@@ -62,12 +73,13 @@ final class Gathering {
     }
   }
 
-  private void timeOut() {
-    timerSet = false;
-    if (wanted) {
-      wanted = false;
-      outstanding = 0;
+  private void tick() {
+    if (wanted && scheduler.nanoTime() - deadlineNanos >= 0) {
+      end();
       start.run();
+    } else if (!wanted && ++ticksWithoutPause >= TICKS_WITHOUT_PAUSE && clock != null) {
+      clock.cancel();
+      clock = null;
     }
   }
 }

@@ -37,6 +37,13 @@ public final class EventLoopScheduler implements Scheduler {
   }
 
   @Override
+  public Timer repeat(Runnable task, long periodNanos) {
+    ScheduledFuture<?> future =
+        eventLoop.scheduleWithFixedDelay(task, periodNanos, periodNanos, TimeUnit.NANOSECONDS);
+    return () -> future.cancel(false);
+  }
+
+  @Override
   public long nanoTime() {
     return System.nanoTime();
   }

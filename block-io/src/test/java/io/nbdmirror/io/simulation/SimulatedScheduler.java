@@ -47,6 +47,32 @@ public final class SimulatedScheduler implements Scheduler {
     }
   }
 
+  private final class Repetition implements Timer {
+    private final Runnable task;
+    private final long periodNanos;
+    private Timer next;
+    private boolean cancelled;
+
+    Repetition(Runnable task, long periodNanos) {
+      this.task = task;
+      this.periodNanos = periodNanos;
+      next = schedule(this::run, periodNanos);
+    }
+
+    private void run() {
+      task.run();
+      if (!cancelled) {
+        next = schedule(this::run, periodNanos);
+      }
+    }
+
+    @Override
+    public void cancel() {
+      cancelled = true;
+      next.cancel();
+    }
+  }
+
   private final Thread loop = Thread.currentThread();
   private final SplittableRandom random;
   private final long originNanos;
@@ -79,6 +105,11 @@ public final class SimulatedScheduler implements Scheduler {
   @Override
   public Timer schedule(Runnable task, long delayNanos) {
     return add(delayNanos, delayNanos <= 0 ? Kind.TASK : Kind.TIMER, task);
+  }
+
+  @Override
+  public Timer repeat(Runnable task, long periodNanos) {
+    return new Repetition(task, periodNanos);
   }
 
   Timer scheduleRequest(Runnable task, long delayNanos) {

@@ -154,6 +154,11 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
   }
 
   @Override
+  public Timer repeat(Runnable task, long periodNanos) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
   public long nanoTime() {
     return 0;
   }
