@@ -5,7 +5,6 @@ import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
 import io.nbdmirror.raid.event.SuperblockUpdates;
-import io.nbdmirror.raid.member.Member;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +34,8 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
     REPLY
   }
 
-  private enum Kind {
+  /** What it does to its range. */
+  enum Kind {
     DATA,
     ZEROES,
     DISCARD
@@ -62,7 +62,7 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
     this.path = path;
     memberWrites = new MemberWrite[path.members.all().size()];
     for (int i = 0; i < memberWrites.length; i++) {
-      memberWrites[i] = new MemberWrite(path.members.all().get(i));
+      memberWrites[i] = new MemberWrite(path, this, path.members.all().get(i));
     }
     edges = new EdgeBlocks(path.reads, path.blockBytes, this::edgesRead);
   }
@@ -178,6 +178,35 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
     }
   }
 
+  Kind kind() {
+    return kind;
+  }
+
+  EdgeBlocks edges() {
+    return edges;
+  }
+
+  /** Where the request itself starts, which may be within a block. */
+  long offsetBytes() {
+    return offset;
+  }
+
+  ByteBuf source() {
+    return source;
+  }
+
+  int sourceIndex() {
+    return sourceIndex;
+  }
+
+  boolean mayDiscard() {
+    return mayDiscard;
+  }
+
+  boolean isFua() {
+    return fua;
+  }
+
   private void issue() {
     assert path.updates.isActive() : "data is forwarded while a superblock may say clean (I8)";
     step = Step.MEMBERS;
@@ -189,7 +218,12 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
     memberDone();
   }
 
-  private void memberDone() {
+  /** A member write is on its way that {@link #memberDone} ends. */
+  void memberStarted() {
+    pending++;
+  }
+
+  void memberDone() {
     if (--pending == 0) {
       step = Step.REPLY;
       goOn();
@@ -203,7 +237,7 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
     }
     if (!written && failure == null) {
       for (MemberWrite write : memberWrites) {
-        failure = write.failure == null ? failure : write.failure;
+        failure = write.failure() == null ? failure : write.failure();
       }
       if (failure == null) {
         failure = new DeviceException(Errno.EIO, "no member in sync took the write");
@@ -231,63 +265,5 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
     path.ended(this);
     assert whenDone != null : "a write is answered twice";
     whenDone.completed(why);
-  }
-
-  /** The part of this request that goes to one member. */
-  private final class MemberWrite implements Completion {
-    private final Member member;
-    private boolean issued;
-    private @Nullable DeviceException failure;
-
-    MemberWrite(Member member) {
-      this.member = member;
-    }
-
-    boolean succeeded() {
-      return issued && failure == null && member.isInSync();
-    }
-
-    void issue() {
-      failure = null;
-      issued = member.isWritable();
-      if (!issued) {
-        return;
-      }
-      long from = startBytes();
-      long to = endBytes();
-      if (edges.hasHead()) {
-        pending++;
-        member.write(from, edges.head(), 0, path.blockBytes, fua, this);
-        from += path.blockBytes;
-      }
-      if (edges.hasTail()) {
-        pending++;
-        to -= path.blockBytes;
-        member.write(to, edges.tail(), 0, path.blockBytes, fua, this);
-      }
-      if (from < to) {
-        pending++;
-        issueMiddle(from, to);
-      }
-    }
-
-    private void issueMiddle(long from, long to) {
-      switch (kind) {
-        case DATA ->
-            member.write(
-                from, source, sourceIndex + (int) (from - offset), (int) (to - from), fua, this);
-        case ZEROES -> member.writeZeroes(from, to - from, mayDiscard, fua, this);
-        case DISCARD -> member.discard(from, to - from, fua, this);
-      }
-    }
-
-    @Override
-    public void completed(@Nullable DeviceException memberFailure) {
-      if (memberFailure != null) {
-        failure = memberFailure;
-        path.health.writeFailed(member, memberFailure);
-      }
-      memberDone();
-    }
   }
 }
