@@ -13,6 +13,7 @@ import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.bitmap.BitmapPlace;
 import io.nbdmirror.raid.bitmap.NewBitmap;
 import io.nbdmirror.raid.event.ArrayHealth;
+import io.nbdmirror.raid.event.HangWatch;
 import io.nbdmirror.raid.event.InFlight;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
@@ -65,6 +66,7 @@ public final class Mirror implements BlockDevice {
   private final WritePath writes;
   private final Resync resync;
   private final Housekeeping housekeeping;
+  private final HangWatch hangWatch;
   private final Scheduler scheduler;
   private final StatusView view;
   private boolean starting;
@@ -92,6 +94,7 @@ public final class Mirror implements BlockDevice {
     reads = new ReadPath(members, health, resync, reading);
     writes = new WritePath(members, order, health, reads);
     housekeeping = new Housekeeping(members, health, resync, writes.inFlight(), scheduler);
+    hangWatch = new HangWatch(members, health, scheduler);
     health.onMemberFailed(resync::memberFailed);
     view = new StatusView(found, health, resync);
   }
@@ -101,6 +104,7 @@ public final class Mirror implements BlockDevice {
    * something to copy. A read-only array does none of it.
    */
   public void start() {
+    hangWatch.start();
     if (found.readOnly()) {
       return;
     }
@@ -129,6 +133,14 @@ public final class Mirror implements BlockDevice {
     } else {
       stopWhenStarted.run();
     }
+  }
+
+  /**
+   * A member that does not answer a request for so long is failed as by an error, unless no other
+   * member in sync answers either; {@link HangWatch#DEFAULT_TIMEOUT_NANOS} unless set.
+   */
+  public void setMemberTimeoutNanos(long memberTimeoutNanos) {
+    hangWatch.setTimeoutNanos(memberTimeoutNanos);
   }
 
   public UUID uuid() {
@@ -293,6 +305,13 @@ public final class Mirror implements BlockDevice {
     return 1;
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * <p>A failure with {@link Errno#ETIMEDOUT} means that a member hung on the read and still holds
+   * the target, which it may write to at any time: ask again with a fresh buffer. The target must
+   * be reference-counted, and whoever gives it up releases it as ever.
+   */
   @Override
   public void read(
       long offsetBytes, ByteBuf target, int targetIndex, int lengthBytes, Completion done) {
@@ -417,6 +436,7 @@ public final class Mirror implements BlockDevice {
   /** Closes the members at once, as a crash would leave them; {@link #stop} is the clean way. */
   @Override
   public void close() {
+    hangWatch.stop();
     for (Member member : members.all()) {
       member.device().close();
     }

@@ -18,7 +18,6 @@ final class ArrayClient {
   private static final long PAUSE_NANOS = 5_000_000;
 
   private static final int PAUSES = 50;
-
   private final TestArray array;
   private final Mirror mirror;
 
@@ -101,7 +100,8 @@ final class ArrayClient {
     }
   }
 
-  private static AtomicReference<@Nullable DeviceException> unanswered() {
+  /** To be set by a completion; until then it holds a failure that says "no answer". */
+  static AtomicReference<@Nullable DeviceException> unanswered() {
     return new AtomicReference<>(new DeviceException(0, "no answer"));
   }
 

@@ -171,6 +171,15 @@ public final class SimulatedDevice implements BlockDevice {
     released.forEach(request -> arm(request, 0));
   }
 
+  /**
+   * Lets every stuck request go on that its maker gave up meanwhile: a write takes the bytes that
+   * its buffer holds by then. The buffers must not have been freed.
+   */
+  public void releaseAbandoned() {
+    stuck.forEach(request -> request.abandoned = true);
+    release();
+  }
+
   /** From now on every request fails with EIO, those in flight included. */
   public void disappear() {
     gone = true;
@@ -318,6 +327,14 @@ public final class SimulatedDevice implements BlockDevice {
   private void perform(SimulatedRequest request) {
     request.requireSourceUnchanged();
     request.performed = true;
+    if (request.abandoned && request.operation == Operation.WRITE) {
+      request.change =
+          change(
+              PendingWrite.Kind.DATA,
+              request.offsetBytes,
+              request.lengthBytes,
+              request.sourceNow());
+    }
     PendingWrite change = request.change;
     if (change != null && request.applies()) {
       if (request.partly) {

@@ -23,6 +23,7 @@ final class SimulatedRequest {
   int errno;
   boolean partly;
   boolean performed;
+  boolean abandoned;
   @Nullable PendingWrite change;
   @Nullable ByteBuf buffer;
   int bufferIndex;
@@ -62,11 +63,19 @@ final class SimulatedRequest {
     if (operation != Operation.WRITE || buffer == null || change == null || change.data == null) {
       return;
     }
-    byte[] now = new byte[change.data.length];
-    buffer.getBytes(bufferIndex, now);
-    if (!Arrays.equals(now, change.data)) {
+    byte[] now = sourceNow();
+    if (!abandoned && !Arrays.equals(now, change.data)) {
       throw new AssertionError("the bytes of a write were changed while it was in flight: " + this);
     }
+  }
+
+  /** An error when the buffer was freed under a request in flight. */
+  byte[] sourceNow() {
+    byte[] now = new byte[(int) lengthBytes];
+    if (buffer != null) {
+      buffer.getBytes(bufferIndex, now);
+    }
+    return now;
   }
 
   @Override

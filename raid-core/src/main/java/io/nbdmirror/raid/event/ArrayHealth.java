@@ -106,6 +106,11 @@ public final class ArrayHealth implements BitmapOwner {
     return fail(member, failure);
   }
 
+  /** Requests to {@code member} are given up. */
+  void memberHangs(Member member, DeviceException failure) {
+    fail(member, failure);
+  }
+
   @Override
   public boolean mayClear() {
     return broken == null && !readOnly && !members.isDegraded();

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * here and nowhere else. Used on the array's loop.
  */
 public final class Member {
-  private final BlockDevice device;
+  private final GuardedDevice device;
   private final MdSuperblock superblock;
   private final int slot;
   private final long dataOffsetBytes;
@@ -35,15 +35,24 @@ public final class Member {
    * @param slot 0 and up
    */
   public Member(BlockDevice device, MdSuperblock superblock, int slot, MemberState state) {
-    this.device = device;
+    this.device = new GuardedDevice(device);
     this.superblock = superblock;
     this.slot = slot;
     this.state = state;
     dataOffsetBytes = superblock.dataOffset() * MdSuperblock.SECTOR_BYTES;
   }
 
-  public BlockDevice device() {
+  /** The device, guarded against hanging: everything that goes to the member passes here. */
+  public GuardedDevice device() {
     return device;
+  }
+
+  /**
+   * Whether its device still holds requests that were answered for it when it hung. Until they came
+   * back it must not be taken into the array again: they might still write to it.
+   */
+  public boolean hasAbandonedIo() {
+    return device.hasAbandonedIo();
   }
 
   public String path() {
@@ -113,6 +122,11 @@ public final class Member {
     pendingReads--;
   }
 
+  /**
+   * Reads. A failure with {@link io.nbdmirror.io.Errno#ETIMEDOUT} means that the device hangs and
+   * still holds the target, which it may write to at any time: the caller releases it and takes a
+   * fresh one before it asks another member.
+   */
   public void read(long offset, ByteBuf target, int index, int length, Completion done) {
     device.read(dataOffsetBytes + offset, target, index, length, done);
   }

@@ -98,6 +98,10 @@ public final class ReadPath {
       Member asked = member;
       assert asked != null : "a read is answered that nobody was asked";
       asked.readEnded();
+      if (failure != null && failure.errno() == Errno.ETIMEDOUT) {
+        timedOut(failure);
+        return;
+      }
       if (failure != null && health.readFailed(asked, failure)) {
         ask(failure);
         return;
@@ -106,6 +110,17 @@ public final class ReadPath {
         target.setBytes(index, aligned, (int) (offset - start), length);
       }
       finish(failure);
+    }
+
+    /** The member that hung still holds the buffer: only a fresh one may be asked with. */
+    private void timedOut(DeviceException failure) {
+      if (alignedLength == length) {
+        finish(failure);
+      } else {
+        aligned.release();
+        aligned = PooledByteBufAllocator.DEFAULT.directBuffer(alignedLength, alignedLength);
+        ask(failure);
+      }
     }
 
     private void finish(@Nullable DeviceException failure) {

@@ -2,6 +2,7 @@ package io.nbdmirror.raid.write;
 
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
 import io.nbdmirror.raid.read.ReadPath;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
@@ -17,7 +18,8 @@ final class EdgeBlocks {
   private final ReadPath reads;
   private final int blockBytes;
   private final Completion done;
-  private final Completion oneRead = this::oneRead;
+  private final Completion headRead = this::headRead;
+  private final Completion tailRead = this::tailRead;
   private ByteBuf head = Unpooled.EMPTY_BUFFER;
   private ByteBuf tail = Unpooled.EMPTY_BUFFER;
   private boolean hasHead;
@@ -82,11 +84,36 @@ final class EdgeBlocks {
       tail = PooledByteBufAllocator.DEFAULT.directBuffer(blockBytes, blockBytes);
     }
     if (readHead) {
-      reads.read(start, head, 0, blockBytes, oneRead);
+      reads.read(start, head, 0, blockBytes, headRead);
     }
     if (readTail) {
-      reads.read(end - blockBytes, tail, 0, blockBytes, oneRead);
+      reads.read(end - blockBytes, tail, 0, blockBytes, tailRead);
     }
+  }
+
+  private void headRead(@Nullable DeviceException readFailure) {
+    if (isTimeOut(readFailure)) {
+      head.release();
+      head = PooledByteBufAllocator.DEFAULT.directBuffer(blockBytes, blockBytes);
+      reads.read(start, head, 0, blockBytes, headRead);
+    } else {
+      oneRead(readFailure);
+    }
+  }
+
+  private void tailRead(@Nullable DeviceException readFailure) {
+    if (isTimeOut(readFailure)) {
+      tail.release();
+      tail = PooledByteBufAllocator.DEFAULT.directBuffer(blockBytes, blockBytes);
+      reads.read(end - blockBytes, tail, 0, blockBytes, tailRead);
+    } else {
+      oneRead(readFailure);
+    }
+  }
+
+  /** A member that hung may still write to the buffer: the next is asked with a fresh one. */
+  private static boolean isTimeOut(@Nullable DeviceException failure) {
+    return failure != null && failure.errno() == Errno.ETIMEDOUT;
   }
 
   private void oneRead(@Nullable DeviceException readFailure) {
