@@ -1,6 +1,5 @@
 package io.nbdmirror.nbd.handshake;
 
-import io.nbdmirror.nbd.export.Export;
 import io.nbdmirror.nbd.export.ExportRegistry;
 import io.nbdmirror.nbd.protocol.Wire;
 import io.netty.buffer.ByteBuf;
@@ -15,61 +14,44 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The fixed newstyle handshake of one connection.
- *
- * <pre>
- *  greeting sent ──> CLIENT_FLAGS ──> OPTION_HEADER ──> OPTION_DATA ──> ATTACHED
- *                                        ^    ^ │            │      GO, EXPORT_NAME
- *                                        │    │ │ refused    │
- *                                        │    │ v            │ any other
- *                                        │  SKIPPING         │
- *                                        └───────────────────┘
- *  any phase ──> CLOSED on ABORT, on a broken rule, at the time limit
- * </pre>
+ * Brings a channel's events to its {@link Handshake}: greets, keeps what has arrived of an option,
+ * watches the time limit, and hands over once the client is attached to an export.
  *
  * <p>Keeps at most one option and what one receive brought behind it. Does not answer a client that
  * does not read its answers.
  */
 public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(HandshakeHandler.class);
-  private static final int KNOWN_CLIENT_FLAGS = Wire.FLAG_FIXED_NEWSTYLE | Wire.FLAG_NO_ZEROES;
 
-  private enum Phase {
-    CLIENT_FLAGS,
-    OPTION_HEADER,
-    OPTION_DATA,
-    SKIPPING,
-    ATTACHED,
-    CLOSED
-  }
-
-  private final HandshakeHost host;
+  private final ExportRegistry exports;
   private final HandshakeLimits limits;
-  private final OptionNegotiation negotiation;
-
-  private Phase phase = Phase.CLIENT_FLAGS;
+  private final HandshakeHost host;
+  private @Nullable Handshake handshake;
 
   /** What the client sent and no phase has consumed. Null when that is nothing. */
   private @Nullable ByteBuf received;
 
-  private int option;
-  private int optionBytes;
-  private int bytesToSkip;
-  private @Nullable OptionException refusal;
-  private int failedOptions;
   private @Nullable ScheduledFuture<?> timeLimit;
 
   public HandshakeHandler(ExportRegistry exports, HandshakeLimits limits, HandshakeHost host) {
+    this.exports = exports;
     this.host = host;
     this.limits = limits;
-    this.negotiation = new OptionNegotiation(exports);
   }
 
   @Override
   public void handlerAdded(ChannelHandlerContext ctx) {
+    handshake = new Handshake(exports, limits, new ChannelOwner(ctx));
     if (ctx.channel().isActive()) {
       greet(ctx);
     }
+  }
+
+  private Handshake handshake() {
+    if (handshake == null) {
+      throw new IllegalStateException("not in a pipeline yet");
+    }
+    return handshake;
   }
 
   @Override
@@ -97,7 +79,7 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
   public void channelRead(ChannelHandlerContext ctx, Object message) {
     ByteBuf in = (ByteBuf) message;
     try {
-      if (phase == Phase.CLOSED) {
+      if (handshake().isClosed()) {
         return;
       }
       // Copied, so that an idle handshake holds what it was sent and not a whole receive buffer.
@@ -127,9 +109,9 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
         ctx.channel().config().setAutoRead(false);
         return;
       }
-      moving = step(ctx, received);
+      moving = handshake().step(received);
     }
-    if (phase != Phase.ATTACHED && phase != Phase.CLOSED) {
+    if (handshake().isUnderWay()) {
       ctx.channel().config().setAutoRead(true);
     }
     if (received != null && !received.isReadable()) {
@@ -137,157 +119,56 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /** Returns whether a step was taken; false when more bytes must come first. */
-  private boolean step(ChannelHandlerContext ctx, ByteBuf in) {
-    return switch (phase) {
-      case CLIENT_FLAGS -> clientFlags(ctx, in);
-      case OPTION_HEADER -> optionHeader(ctx, in);
-      case OPTION_DATA -> optionData(ctx, in);
-      case SKIPPING -> skip(ctx, in);
-      case ATTACHED, CLOSED -> false;
-    };
-  }
+  /** What the handshake does to this channel. */
+  private final class ChannelOwner implements Handshake.Owner {
+    private final ChannelHandlerContext ctx;
 
-  private boolean clientFlags(ChannelHandlerContext ctx, ByteBuf in) {
-    if (in.readableBytes() < Wire.CLIENT_FLAGS_BYTES) {
-      return false;
+    ChannelOwner(ChannelHandlerContext ctx) {
+      this.ctx = ctx;
     }
-    int flags = in.readInt();
-    if ((flags & ~KNOWN_CLIENT_FLAGS) != 0) {
-      close(ctx, "its client flags 0x%x hold one that it was not offered".formatted(flags));
-      return false;
-    }
-    negotiation.clientFlags(flags);
-    phase = Phase.OPTION_HEADER;
-    return true;
-  }
 
-  private boolean optionHeader(ChannelHandlerContext ctx, ByteBuf in) {
-    if (in.readableBytes() < Wire.OPTION_HEADER_BYTES) {
-      return false;
+    @Override
+    public boolean isShuttingDown() {
+      return host.isShuttingDown();
     }
-    long magic = in.readLong();
-    option = in.readInt();
-    long length = in.readUnsignedInt();
-    if (magic != Wire.OPTION_MAGIC) {
-      close(ctx, "what it sent is not an option");
-    } else if (!negotiation.fixedNewstyle() && option != Wire.OPT_EXPORT_NAME) {
-      close(ctx, "it sent option %s without the fixed newstyle flag".formatted(optionName()));
-    } else if (length > HandshakeLimits.SKIPPED_BYTES
-        || (option == Wire.OPT_EXPORT_NAME && length > Wire.MAX_STRING_BYTES)) {
-      close(ctx, "the %d bytes of its option %s are too long".formatted(length, optionName()));
-    } else {
-      return optionAccepted((int) length);
-    }
-    return false;
-  }
 
-  private boolean optionAccepted(int lengthBytes) {
-    optionBytes = lengthBytes;
-    refusal = refusalOf(lengthBytes);
-    bytesToSkip = refusal == null ? 0 : lengthBytes;
-    phase = refusal == null ? Phase.OPTION_DATA : Phase.SKIPPING;
-    return true;
-  }
+    @Override
+    public ByteBuf newBuffer() {
+      return ctx.alloc().buffer();
+    }
 
-  /** Why an option is refused without a look at its data, which is then skipped. */
-  private @Nullable OptionException refusalOf(int lengthBytes) {
-    if (host.isShuttingDown() && option != Wire.OPT_ABORT && option != Wire.OPT_EXPORT_NAME) {
-      return new OptionException(Wire.REP_ERR_SHUTDOWN, "this server is shutting down");
+    @Override
+    public void send(ByteBuf answer) {
+      ctx.writeAndFlush(answer);
     }
-    if (lengthBytes > HandshakeLimits.OPTION_DATA_BYTES) {
-      return new OptionException(
-          Wire.REP_ERR_TOO_BIG,
-          "the data of an option is at most %d bytes".formatted(HandshakeLimits.OPTION_DATA_BYTES));
-    }
-    return OptionNegotiation.isSupported(option)
-        ? null
-        : new OptionException(Wire.REP_ERR_UNSUP, "this server does not know that option");
-  }
 
-  private boolean skip(ChannelHandlerContext ctx, ByteBuf in) {
-    int skipped = Math.min(bytesToSkip, in.readableBytes());
-    in.skipBytes(skipped);
-    bytesToSkip -= skipped;
-    if (bytesToSkip > 0 || refusal == null) {
-      return false;
+    /** Hands over once the answer has left: nothing may be queued when a channel moves loops. */
+    @Override
+    public void sendAndAttach(ByteBuf answer, Negotiated negotiated) {
+      ctx.channel().config().setAutoRead(false);
+      ctx.writeAndFlush(answer)
+          .addListener((ChannelFuture written) -> {
+            if (written.isSuccess() && handshake().isAttached()) {
+              cancelTimeLimit();
+              host.attached(ctx.channel(), negotiated);
+            }
+          });
     }
-    phase = Phase.OPTION_HEADER;
-    return refuse(ctx, refusal);
-  }
 
-  private boolean optionData(ChannelHandlerContext ctx, ByteBuf in) {
-    if (in.readableBytes() < optionBytes) {
-      return false;
+    @Override
+    public void sendAndClose(ByteBuf answer) {
+      cancelTimeLimit();
+      ctx.writeAndFlush(answer).addListener(ChannelFutureListener.CLOSE);
     }
-    ByteBuf out = ctx.alloc().buffer();
-    int end = in.readerIndex() + optionBytes;
-    OptionOutcome outcome;
-    try {
-      if (option == Wire.OPT_EXPORT_NAME && host.isShuttingDown()) {
-        outcome = new OptionOutcome.Ended("the server is shutting down");
-      } else {
-        outcome = negotiation.answer(option, in, optionBytes, out);
-      }
-    } catch (OptionException refused) {
-      outcome = new OptionOutcome.Refused(refused);
-    }
-    in.readerIndex(end);
-    return switch (outcome) {
-      case OptionOutcome.Answered() -> {
-        ctx.writeAndFlush(out);
-        phase = Phase.OPTION_HEADER;
-        yield true;
-      }
-      case OptionOutcome.Refused(OptionException why) -> {
-        out.release();
-        phase = Phase.OPTION_HEADER;
-        yield refuse(ctx, why);
-      }
-      case OptionOutcome.Attached(Export export, int flags) -> {
-        attach(ctx, out, negotiation.negotiated(export, flags));
-        yield false;
-      }
-      case OptionOutcome.Aborted() -> {
-        finish();
-        ctx.writeAndFlush(out).addListener(ChannelFutureListener.CLOSE);
-        yield false;
-      }
-      case OptionOutcome.Ended(String why) -> {
-        out.release();
-        close(ctx, why);
-        yield false;
-      }
-    };
-  }
 
-  private boolean refuse(ChannelHandlerContext ctx, OptionException why) {
-    failedOptions++;
-    if (failedOptions > limits.failedOptions()) {
-      close(ctx, "more than %d of its options failed".formatted(limits.failedOptions()));
-      return false;
+    @Override
+    public void close(String why) {
+      HandshakeHandler.this.close(ctx, why);
     }
-    ByteBuf out = ctx.alloc().buffer();
-    OptionReplies.error(out, option, why);
-    ctx.writeAndFlush(out);
-    return true;
-  }
-
-  /** Hands over once the answer has left, for nothing may be queued when a channel moves loops. */
-  private void attach(ChannelHandlerContext ctx, ByteBuf out, Negotiated negotiated) {
-    phase = Phase.ATTACHED;
-    ctx.channel().config().setAutoRead(false);
-    ctx.writeAndFlush(out)
-        .addListener((ChannelFuture written) -> {
-          if (written.isSuccess() && phase == Phase.ATTACHED) {
-            cancelTimeLimit();
-            host.attached(ctx.channel(), negotiated);
-          }
-        });
   }
 
   private void close(ChannelHandlerContext ctx, String why) {
-    if (phase != Phase.CLOSED) {
+    if (!handshake().isClosed()) {
       LOG.info("closed {} during the handshake: {}", host.peer(), why);
       finish();
       ctx.close();
@@ -295,7 +176,7 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
   }
 
   private void finish() {
-    phase = Phase.CLOSED;
+    handshake().end();
     cancelTimeLimit();
   }
 
@@ -303,10 +184,6 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
     if (timeLimit != null) {
       timeLimit.cancel(false);
     }
-  }
-
-  private String optionName() {
-    return Integer.toUnsignedString(option);
   }
 
   @Override
@@ -319,7 +196,7 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
   public void handlerRemoved(ChannelHandlerContext ctx) {
     cancelTimeLimit();
     ByteBuf left = received;
-    if (left != null && left.isReadable() && phase == Phase.ATTACHED) {
+    if (left != null && left.isReadable() && handshake().isAttached()) {
       received = null;
       ctx.fireChannelRead(left);
       ctx.fireChannelReadComplete();

@@ -12,8 +12,9 @@ record InfoRequest(String exportName, boolean name, boolean description, boolean
    *
    * @throws OptionException if it is not well formed to the last byte
    */
-  static InfoRequest decode(ByteBuf data, int lengthBytes) throws OptionException {
+  static InfoRequest decode(ByteBuf data) throws OptionException {
     int start = data.readerIndex();
+    int lengthBytes = data.readableBytes();
     if (lengthBytes < Integer.BYTES + Short.BYTES) {
       throw malformed();
     }

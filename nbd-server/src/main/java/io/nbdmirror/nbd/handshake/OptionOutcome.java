@@ -1,7 +1,5 @@
 package io.nbdmirror.nbd.handshake;
 
-import io.nbdmirror.nbd.export.Export;
-
 /** Where an option leads, once its data has been read and its answer, if any, encoded. */
 sealed interface OptionOutcome {
   /** The next option may come. */
@@ -11,7 +9,7 @@ sealed interface OptionOutcome {
   record Refused(OptionException why) implements OptionOutcome {}
 
   /** Transmission begins. */
-  record Attached(Export export, int transmissionFlags) implements OptionOutcome {}
+  record Attached(Negotiated negotiated) implements OptionOutcome {}
 
   /** The client said goodbye. */
   record Aborted() implements OptionOutcome {}

@@ -98,8 +98,7 @@ final class Connection implements HandshakeHost, TransmissionHost {
     if (!channel.isActive()) {
       return;
     }
-    TransmissionHandler handler =
-        new TransmissionHandler(agreed.export(), agreed.transmissionFlags(), this, counters);
+    TransmissionHandler handler = new TransmissionHandler(agreed, this, counters);
     negotiated = agreed;
     transmission = handler;
     // Before the handler, which may turn it off again for what the client has sent already.

@@ -1,6 +1,7 @@
 package io.nbdmirror.nbd.transmission;
 
 import io.nbdmirror.nbd.export.Export;
+import io.nbdmirror.nbd.handshake.Negotiated;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import java.util.ArrayDeque;
@@ -46,8 +47,7 @@ final class Transmission implements RequestReader.Owner {
 
   Transmission(
       ChannelHandlerContext ctx,
-      Export export,
-      int transmissionFlags,
+      Negotiated negotiated,
       TransmissionHost host,
       TransferCounters counters) {
     this.ctx = ctx;
@@ -56,10 +56,12 @@ final class Transmission implements RequestReader.Owner {
         new InFlightWindow(
             host.connectionLimitBytes(), host.budget(), this::wakeFromAnyThread, this::windowGiven);
     replies = new ReplyQueue(ctx, window);
+    Export export = negotiated.export();
     requests =
         new DeviceRequests(
             export, ctx.alloc(), replies, window, counters, host.meter(export), this::requestEnded);
-    RequestRules rules = new RequestRules(export.device().sizeBytes(), transmissionFlags);
+    RequestRules rules =
+        new RequestRules(export.device().sizeBytes(), negotiated.transmissionFlags());
     reader = new RequestReader(this, rules, requests, window, counters, ctx.alloc());
   }
 

@@ -1,6 +1,6 @@
 package io.nbdmirror.nbd.transmission;
 
-import io.nbdmirror.nbd.export.Export;
+import io.nbdmirror.nbd.handshake.Negotiated;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -13,21 +13,15 @@ import org.slf4j.LoggerFactory;
 public final class TransmissionHandler extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(TransmissionHandler.class);
 
-  private final Export export;
-  private final int transmissionFlags;
+  private final Negotiated negotiated;
   private final TransmissionHost host;
   private final TransferCounters counters;
   private @Nullable Transmission transmission;
 
-  /**
-   * For a channel on the export's loop.
-   *
-   * @param transmissionFlags what the client was told that the export can do
-   */
+  /** For a channel on the loop of the export that was agreed on. */
   public TransmissionHandler(
-      Export export, int transmissionFlags, TransmissionHost host, TransferCounters counters) {
-    this.export = export;
-    this.transmissionFlags = transmissionFlags;
+      Negotiated negotiated, TransmissionHost host, TransferCounters counters) {
+    this.negotiated = negotiated;
     this.host = host;
     this.counters = counters;
   }
@@ -54,7 +48,7 @@ public final class TransmissionHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void handlerAdded(ChannelHandlerContext ctx) {
-    transmission = new Transmission(ctx, export, transmissionFlags, host, counters);
+    transmission = new Transmission(ctx, negotiated, host, counters);
   }
 
   @Override
