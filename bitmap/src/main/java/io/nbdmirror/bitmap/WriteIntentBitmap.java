@@ -11,6 +11,7 @@ import io.nbdmirror.bitmap.format.ChunkStates;
 import io.nbdmirror.bitmap.pages.BitmapPages;
 import io.nbdmirror.bitmap.pages.PageCommits;
 import io.nbdmirror.bitmap.storage.BitmapStorage;
+import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.Scheduler;
 import java.util.ArrayDeque;
 import java.util.BitSet;
@@ -62,14 +63,18 @@ public final class WriteIntentBitmap implements ChunkStates {
     }
   }
 
-  /** Writes all of it once more: somebody else wrote where it is kept. */
-  public void writeAgain() {
+  /**
+   * Writes all of it once more: somebody else wrote where it is kept, or it has a new copy.
+   *
+   * @param written told when all pages are durable, or the bitmap was kicked
+   */
+  public void writeAgain(Completion written) {
     pages.makeAllPresent();
     pages.forgetDurable();
     for (int page = 0; page < pages.count(); page++) {
       pages.attributes().set(page, DIRTY);
     }
-    commits.commit(ignored -> {});
+    commits.commit(written);
   }
 
   /** Makes the memory that first touches will need; away from the write path. */
@@ -230,6 +235,16 @@ public final class WriteIntentBitmap implements ChunkStates {
    */
   public void markAllNeeded() {
     counters.markAllNeeded();
+  }
+
+  /**
+   * Every member has what a chunk stands for, and none is absent: it need not be copied any more.
+   */
+  public void forgetNeeded(int chunk) {
+    if (counters.isNeeded(chunk)) {
+      counters.startResync(chunk);
+      endResync(chunk, true);
+    }
   }
 
   /** Copying of a chunk begins. */

@@ -8,6 +8,7 @@ import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
 import io.netty.buffer.ByteBuf;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -34,8 +35,8 @@ public final class StoredCopies implements BitmapStorage {
 
   private final BitmapGeometry geometry;
   private final FailureListener failures;
-  private final Copy[] copies;
-  private final boolean[] dropped;
+  private Copy[] copies;
+  private boolean[] dropped;
   private final PageWrite[] writes;
 
   public StoredCopies(BitmapGeometry geometry, List<Copy> copies, FailureListener failures) {
@@ -58,6 +59,25 @@ public final class StoredCopies implements BitmapStorage {
     }
   }
 
+  /**
+   * Writes pages to one more copy from now on. What it lacks is for the caller to write. Only while
+   * no page is being given to the copies there are; away from the write path, as it allocates.
+   */
+  public void add(Copy copy) {
+    List<Copy> kept = new ArrayList<>();
+    for (int i = 0; i < copies.length; i++) {
+      if (!dropped[i]) {
+        kept.add(copies[i]);
+      }
+    }
+    kept.add(copy);
+    copies = kept.toArray(Copy[]::new);
+    dropped = new boolean[copies.length];
+    for (PageWrite write : writes) {
+      write.takeCopies();
+    }
+  }
+
   @Override
   public void writePage(int page, ByteBuf buffer, Completion done) {
     writes[page].start(buffer, done);
@@ -67,7 +87,7 @@ public final class StoredCopies implements BitmapStorage {
   private final class PageWrite {
     private final long offsetInBitmap;
     private final int usedBytes;
-    private final CopyWrite[] copyWrites = new CopyWrite[copies.length];
+    private CopyWrite[] copyWrites = {};
     private int pending;
     private int written;
     private @Nullable DeviceException lastFailure;
@@ -76,9 +96,15 @@ public final class StoredCopies implements BitmapStorage {
     PageWrite(int page) {
       offsetInBitmap = (long) page * PAGE_BYTES;
       usedBytes = geometry.usedBytesOf(page);
-      for (int i = 0; i < copies.length; i++) {
-        copyWrites[i] = new CopyWrite(this, copies[i].device());
+      takeCopies();
+    }
+
+    void takeCopies() {
+      CopyWrite[] each = new CopyWrite[copies.length];
+      for (int i = 0; i < each.length; i++) {
+        each[i] = new CopyWrite(this, copies[i].device());
       }
+      copyWrites = each;
     }
 
     void start(ByteBuf buffer, Completion whenDone) {
