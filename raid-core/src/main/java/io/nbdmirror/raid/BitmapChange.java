@@ -14,7 +14,7 @@ import io.nbdmirror.raid.bitmap.NewBitmap;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
-import io.nbdmirror.raid.write.BitmapGate;
+import io.nbdmirror.raid.membership.Standstill;
 import java.util.Locale;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -43,8 +43,7 @@ final class BitmapChange implements BitmapOwner {
   private final Members members;
   private final ArrayHealth health;
   private final ArrayBitmap bitmap;
-  private final Housekeeping housekeeping;
-  private final BitmapGate gate;
+  private final Standstill standstill;
   private final Scheduler scheduler;
   private final BitmapPlace place;
   private final NewBitmap layout;
@@ -62,8 +61,7 @@ final class BitmapChange implements BitmapOwner {
   BitmapChange(
       Mirror.Found found,
       ArrayHealth health,
-      Housekeeping housekeeping,
-      BitmapGate gate,
+      Standstill standstill,
       Scheduler scheduler,
       BitmapPlace place,
       NewBitmap layout,
@@ -72,8 +70,7 @@ final class BitmapChange implements BitmapOwner {
     members = found.members();
     this.health = health;
     bitmap = health.arrayBitmap();
-    this.housekeeping = housekeeping;
-    this.gate = gate;
+    this.standstill = standstill;
     this.scheduler = scheduler;
     this.place = place;
     this.layout = layout;
@@ -81,7 +78,7 @@ final class BitmapChange implements BitmapOwner {
   }
 
   void run() {
-    housekeeping.hold(() -> gate.close(() -> health.updates().whenSettled(this::prepare)));
+    standstill.begin(this::prepare);
   }
 
   private void prepare() {
@@ -170,8 +167,7 @@ final class BitmapChange implements BitmapOwner {
   }
 
   private void goOn(@Nullable DeviceException outcome) {
-    housekeeping.release();
-    gate.open();
+    standstill.end();
     done.completed(outcome);
   }
 

@@ -9,7 +9,8 @@ import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.event.InFlight;
 import io.nbdmirror.raid.event.SuperblockUpdates;
 import io.nbdmirror.raid.member.Members;
-import io.nbdmirror.raid.resync.Resync;
+import io.nbdmirror.raid.resync.Doubt;
+import io.nbdmirror.raid.resync.SyncEngine;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,7 +30,8 @@ final class Housekeeping {
   private final Members members;
   private final ArrayHealth health;
   private final SuperblockUpdates updates;
-  private final Resync resync;
+  private final SyncEngine sync;
+  private final Doubt doubt;
   private final InFlight writes;
   private final Scheduler scheduler;
   private ClearingDaemon clearing;
@@ -42,10 +44,16 @@ final class Housekeeping {
   private @Nullable Runnable whenPassEnds;
 
   Housekeeping(
-      Members members, ArrayHealth health, Resync resync, InFlight writes, Scheduler scheduler) {
+      Members members,
+      ArrayHealth health,
+      SyncEngine sync,
+      Doubt doubt,
+      InFlight writes,
+      Scheduler scheduler) {
     this.members = members;
     this.health = health;
-    this.resync = resync;
+    this.sync = sync;
+    this.doubt = doubt;
     this.writes = writes;
     this.scheduler = scheduler;
     updates = health.updates();
@@ -127,8 +135,8 @@ final class Housekeeping {
         && updates.isSettled()
         && writes.count() == 0
         && health.broken() == null
-        && !resync.isRunning()
-        && !resync.isPending()
+        && !sync.isRunning()
+        && doubt.isEmpty()
         && (members.isDegraded() || health.bitmap().dirtyChunks() == 0);
   }
 

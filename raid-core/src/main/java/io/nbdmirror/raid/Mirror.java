@@ -12,13 +12,19 @@ import io.nbdmirror.io.ExtentsCompletion;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.bitmap.BitmapPlace;
 import io.nbdmirror.raid.bitmap.NewBitmap;
+import io.nbdmirror.raid.event.ArrayEvent;
+import io.nbdmirror.raid.event.ArrayEvents;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.event.HangWatch;
 import io.nbdmirror.raid.event.InFlight;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.membership.ChangeQueue;
+import io.nbdmirror.raid.membership.Membership;
+import io.nbdmirror.raid.membership.Standstill;
 import io.nbdmirror.raid.read.ReadPath;
-import io.nbdmirror.raid.resync.Resync;
+import io.nbdmirror.raid.resync.Doubt;
+import io.nbdmirror.raid.resync.SyncEngine;
 import io.nbdmirror.raid.status.ArrayCounters;
 import io.nbdmirror.raid.status.ArrayDetail;
 import io.nbdmirror.raid.status.ArrayStatus;
@@ -28,6 +34,7 @@ import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,13 +71,16 @@ public final class Mirror implements BlockDevice {
   private final InFlight reading = new InFlight();
   private final ReadPath reads;
   private final WritePath writes;
-  private final Resync resync;
+  private final Doubt doubt;
+  private final SyncEngine sync;
   private final Housekeeping housekeeping;
   private final HangWatch hangWatch;
+  private final Standstill standstill;
+  private final ChangeQueue changes = new ChangeQueue();
+  private final Membership membership;
   private final Scheduler scheduler;
   private final StatusView view;
   private boolean starting;
-  private boolean changingBitmap;
   private boolean stopping;
   private @Nullable Runnable stopWhenStarted;
 
@@ -90,13 +100,27 @@ public final class Mirror implements BlockDevice {
             found.readOnly(),
             scheduler);
     WriteOrder order = new WriteOrder();
-    resync = new Resync(found.name(), members, order, health, scheduler, found.unclean());
-    reads = new ReadPath(members, health, resync, reading);
+    doubt = new Doubt(health.arrayBitmap());
+    if (found.unclean() && members.inSync() > 1) {
+      doubt.addNeeded();
+    }
+    sync = new SyncEngine(found.name(), members, order, health, scheduler, doubt);
+    reads = new ReadPath(members, health, doubt, reading);
     writes = new WritePath(members, order, health, reads);
-    housekeeping = new Housekeeping(members, health, resync, writes.inFlight(), scheduler);
+    housekeeping = new Housekeeping(members, health, sync, doubt, writes.inFlight(), scheduler);
+    standstill = new Pause(housekeeping, writes.gate(), health.updates());
+    membership =
+        new Membership(found.name(), members, health, sync, changes, standstill, scheduler);
     hangWatch = new HangWatch(members, health, scheduler);
-    health.onMemberFailed(resync::memberFailed);
-    view = new StatusView(found, health, resync);
+    health.onMemberFailed(this::memberFailed);
+    view = new StatusView(found, health, sync, doubt);
+  }
+
+  private void memberFailed() {
+    sync.memberFailed();
+    if (!starting && !stopping) {
+      membership.placeSpare();
+    }
   }
 
   /**
@@ -129,7 +153,9 @@ public final class Mirror implements BlockDevice {
     starting = false;
     if (stopWhenStarted == null) {
       housekeeping.start();
-      resync.start();
+      sync.start();
+      membership.placeSpare();
+      tellStarted();
     } else {
       stopWhenStarted.run();
     }
@@ -141,6 +167,28 @@ public final class Mirror implements BlockDevice {
    */
   public void setMemberTimeoutNanos(long memberTimeoutNanos) {
     hangWatch.setTimeoutNanos(memberTimeoutNanos);
+  }
+
+  private void tellStarted() {
+    ArrayEvents happenings = health.happenings();
+    happenings.tell(
+        ArrayEvent.Kind.NEW_ARRAY,
+        "%d of %d members are in sync".formatted(members.inSync(), members.slots()));
+    if (members.isDegraded()) {
+      happenings.tell(
+          ArrayEvent.Kind.DEGRADED_ARRAY,
+          "%d of %d members are in sync".formatted(members.inSync(), members.slots()));
+    }
+  }
+
+  /** Who the members are, and how that is changed; refused on an array that is read-only. */
+  public Membership membership() {
+    return membership;
+  }
+
+  /** {@code listener} is told what happens to the array from now on; it must not block. */
+  public void onEvent(Consumer<ArrayEvent> listener) {
+    health.happenings().listen(listener);
   }
 
   public UUID uuid() {
@@ -189,11 +237,12 @@ public final class Mirror implements BlockDevice {
     if (broken != null) {
       return String.valueOf(broken.getMessage());
     }
-    if (changingBitmap) {
-      return array + " is having its bitmap changed already";
+    if (changes.isBusy()) {
+      return array + " is being changed already: try again";
     }
-    return resync.isRunning() || resync.isPending()
-        ? array + " is being resynced: change its bitmap when that is done"
+    return sync.isRunning() || !doubt.isEmpty()
+        ? "array %s is in the middle of a %s: change its bitmap when that is done"
+            .formatted(found.name(), sync.action())
         : "";
   }
 
@@ -214,24 +263,19 @@ public final class Mirror implements BlockDevice {
     }
     try {
       BitmapChoice choice = BitmapChoice.of(target, this, members, health.arrayBitmap());
-      changingBitmap = true;
-      new BitmapChange(
-              found,
-              health,
-              housekeeping,
-              writes.gate(),
-              scheduler,
-              choice.place(),
-              choice.layout(),
-              failure -> {
-                changingBitmap = false;
-                done.completed(failure);
-                Runnable stop = stopWhenStarted;
-                if (stop != null) {
-                  stop.run();
-                }
-              })
-          .run();
+      changes.add(ended ->
+          new BitmapChange(
+                  found,
+                  health,
+                  standstill,
+                  scheduler,
+                  choice.place(),
+                  choice.layout(),
+                  failure -> {
+                    done.completed(failure);
+                    ended.run();
+                  })
+              .run());
     } catch (DeviceException e) {
       done.completed(e);
     }
@@ -247,7 +291,7 @@ public final class Mirror implements BlockDevice {
   /** Somebody else wrote the bitmap's file: all of it is written once more. */
   public void bitmapDisturbed() {
     if (!found.readOnly() && health.arrayBitmap().isTrusted()) {
-      health.bitmap().writeAgain();
+      health.bitmap().writeAgain(ignored -> {});
     }
   }
 
@@ -263,15 +307,15 @@ public final class Mirror implements BlockDevice {
       throw new IllegalStateException("array " + found.name() + " is being stopped already");
     }
     stopping = true;
-    if (starting || changingBitmap) {
+    if (starting) {
       stopWhenStarted = () -> drain(done);
     } else {
-      drain(done);
+      changes.whenIdle(() -> drain(done));
     }
   }
 
   private void drain(Completion done) {
-    resync.stop(() ->
+    sync.stop(() ->
         writes
             .inFlight()
             .whenIdle(

@@ -5,7 +5,8 @@ import io.nbdmirror.raid.bitmap.ArrayBitmap;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
-import io.nbdmirror.raid.resync.Resync;
+import io.nbdmirror.raid.resync.Doubt;
+import io.nbdmirror.raid.resync.SyncEngine;
 import io.nbdmirror.raid.status.ArrayCounters;
 import io.nbdmirror.raid.status.ArrayDetail;
 import io.nbdmirror.raid.status.ArrayStatus;
@@ -19,12 +20,14 @@ final class StatusView {
   private final Mirror.Found found;
   private final Members members;
   private final ArrayHealth health;
-  private final Resync resync;
+  private final SyncEngine sync;
+  private final Doubt doubt;
 
-  StatusView(Mirror.Found found, ArrayHealth health, Resync resync) {
+  StatusView(Mirror.Found found, ArrayHealth health, SyncEngine sync, Doubt doubt) {
     this.found = found;
     this.health = health;
-    this.resync = resync;
+    this.sync = sync;
+    this.doubt = doubt;
     members = found.members();
   }
 
@@ -50,21 +53,34 @@ final class StatusView {
     if (members.isDegraded()) {
       return ArrayStatus.State.DEGRADED;
     }
-    return health.updates().isActive() || resync.isPending()
+    return health.updates().isActive() || !doubt.isEmpty()
         ? ArrayStatus.State.ACTIVE
         : ArrayStatus.State.CLEAN;
   }
 
+  /** Every slot, empty ones included, then those who have none. */
+  private List<@Nullable Member> seats() {
+    List<@Nullable Member> seats = new ArrayList<>();
+    for (int slot = 0; slot < members.slots(); slot++) {
+      seats.add(members.inSlot(slot));
+    }
+    for (Member member : members.all()) {
+      if (!seats.contains(member)) {
+        seats.add(member);
+      }
+    }
+    return seats;
+  }
+
   private List<ArrayStatus.Member> memberStatuses() {
     List<ArrayStatus.Member> list = new ArrayList<>();
-    for (int slot = 0; slot < members.slots(); slot++) {
-      Member member = inSlot(slot);
+    for (Member member : seats()) {
       list.add(
           member == null
-              ? new ArrayStatus.Member("", slot, ArrayStatus.Role.MISSING, false, 0, 0)
+              ? new ArrayStatus.Member("", list.size(), ArrayStatus.Role.MISSING, false, 0, 0)
               : new ArrayStatus.Member(
                   member.path(),
-                  slot,
+                  member.slot(),
                   roleOf(member),
                   member.isWriteMostly(),
                   member.readErrors(),
@@ -73,19 +89,11 @@ final class StatusView {
     return list;
   }
 
-  private @Nullable Member inSlot(int slot) {
-    for (Member member : members.all()) {
-      if (member.slot() == slot) {
-        return member;
-      }
-    }
-    return null;
-  }
-
   private static ArrayStatus.Role roleOf(Member member) {
     return switch (member.state()) {
       case IN_SYNC -> ArrayStatus.Role.IN_SYNC;
       case REBUILDING -> ArrayStatus.Role.REBUILDING;
+      case SPARE -> ArrayStatus.Role.SPARE;
       case FAULTY -> ArrayStatus.Role.FAULTY;
     };
   }
@@ -114,27 +122,25 @@ final class StatusView {
 
   private ArrayStatus.Sync syncStatus() {
     long total = found.sizeBytes();
-    if (!resync.isRunning()) {
-      return new ArrayStatus.Sync(
-          ArrayStatus.SyncAction.IDLE, 0, total, resync.copiedBytes(), 0, -1);
+    if (!sync.isRunning()) {
+      return new ArrayStatus.Sync(ArrayStatus.SyncAction.IDLE, 0, total, sync.copiedBytes(), 0, -1);
     }
-    long speed = resync.bytesPerSecond();
-    long eta = speed > 0 ? (total - resync.position()) / speed : -1;
+    long speed = sync.bytesPerSecond();
+    long eta = speed > 0 ? (total - sync.position()) / speed : -1;
     return new ArrayStatus.Sync(
-        ArrayStatus.SyncAction.RESYNC, resync.position(), total, resync.copiedBytes(), speed, eta);
+        sync.action(), sync.position(), total, sync.copiedBytes(), speed, eta);
   }
 
   ArrayDetail detail() {
     MdSuperblock superblock = members.all().getFirst().superblock();
     List<ArrayDetail.MemberDetail> list = new ArrayList<>();
-    for (int slot = 0; slot < members.slots(); slot++) {
-      Member member = inSlot(slot);
+    for (Member member : seats()) {
       list.add(
           member == null
-              ? new ArrayDetail.MemberDetail("", slot, "", 0, 0)
+              ? new ArrayDetail.MemberDetail("", list.size(), "", 0, 0)
               : new ArrayDetail.MemberDetail(
                   member.path(),
-                  slot,
+                  member.slot(),
                   member.superblock().deviceUuid().toString(),
                   member.dataOffsetBytes(),
                   member.pendingReads()));
@@ -161,7 +167,7 @@ final class StatusView {
     return new ArrayCounters(
         health.bitmap().commits().pagesWritten(),
         health.bitmap().commits().commits(),
-        resync.copiedBytes(),
+        sync.copiedBytes(),
         health.updates().updates(),
         health.memberFailures());
   }

@@ -153,6 +153,10 @@ public final class SimulatedDevice implements BlockDevice {
     }
   }
 
+  public boolean isClosed() {
+    return state == State.CLOSED;
+  }
+
   // What a test does to it.
 
   public void inject(SimulatedFault fault) {

@@ -7,6 +7,7 @@ import io.nbdmirror.raid.Mirror;
 import io.nbdmirror.raid.bitmap.BitmapPlace;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.member.Recovery;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.nbdmirror.raid.superblock.SuperblockException;
 import io.nbdmirror.raid.superblock.SuperblockReader;
@@ -155,6 +156,10 @@ public final class Assembly {
       for (Member member : members.all()) {
         // One that is an event behind may have missed that the bitmap was moved.
         place.recordIn(member.superblock());
+        if (place.copies().isEmpty() && Recovery.isByBitmap(member.superblock())) {
+          // No bitmap tells what it lacks.
+          Recovery.from(member.superblock(), 0);
+        }
       }
       damagedDevices.forEach(BlockDevice::close);
       done.completed(mirrorOf(roster, members, place, pages), null);

@@ -9,6 +9,7 @@ import io.nbdmirror.raid.bitmap.NewBitmap;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.superblock.MdSuperblock;
+import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -29,7 +30,6 @@ final class BitmapLoading {
   private static final Logger log = LoggerFactory.getLogger(BitmapLoading.class);
   private static final long DEFAULT_CHUNK_BYTES = 64L << 20;
 
-  private final Members members;
   private final MdSuperblock freshest;
   private final String name;
   private final UUID uuid;
@@ -37,6 +37,10 @@ final class BitmapLoading {
   private final long sizeBytes;
   private final @Nullable BitmapFile file;
   private final Completion done;
+
+  /** Members whose copy is to be believed. */
+  private final List<Member> holders;
+
   private int nextCopy;
 
   private BitmapLoading(
@@ -45,7 +49,7 @@ final class BitmapLoading {
       long sizeBytes,
       @Nullable BitmapFile file,
       Completion done) {
-    this.members = members;
+    holders = members.all().stream().filter(Member::isInSync).toList();
     this.freshest = freshest;
     name = freshest.setName();
     uuid = freshest.setUuid();
@@ -91,7 +95,7 @@ final class BitmapLoading {
   }
 
   private void tryNextCopy() {
-    if (nextCopy == members.all().size()) {
+    if (nextCopy == holders.size()) {
       log.warn(
           "array {}: no copy of the write-intent bitmap can be read; every chunk counts as written"
               + " to",
@@ -99,7 +103,7 @@ final class BitmapLoading {
       done.completed(rebuilt(), null);
       return;
     }
-    Member member = members.all().get(nextCopy++);
+    Member member = holders.get(nextCopy++);
     BitmapReading copy =
         new BitmapReading(
             member.device(), BitmapPlace.offsetBytes(member, freshest.bitmapOffset()));
@@ -209,7 +213,7 @@ final class BitmapLoading {
 
   /** A new bitmap in the place of one that nobody can read. */
   private BitmapPages rebuilt() {
-    MdSuperblock any = members.all().getFirst().superblock();
+    MdSuperblock any = holders.getFirst().superblock();
     long roomBytes = BitmapGeometry.PAGE_BYTES;
     if (freshest.bitmapOffset() > 0 && any.bblogOffset() > freshest.bitmapOffset()) {
       roomBytes = (long) (any.bblogOffset() - freshest.bitmapOffset()) * MdSuperblock.SECTOR_BYTES;

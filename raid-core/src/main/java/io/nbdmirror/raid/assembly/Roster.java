@@ -4,15 +4,18 @@ import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.member.Recovery;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Decides from the superblocks alone who is in the array (I10, md.md 1.4): roles are taken from the
- * freshest one; a member one event behind it is accepted, an older one, one that the freshest calls
- * out, or one that was being rebuilt is left out.
+ * freshest one; a member one event behind it is accepted, an older one and one that the freshest
+ * calls out are left out. One that was being rebuilt goes on being rebuilt, and so begins one that
+ * was about to be: the freshest gives it a slot, and it does not know of it yet.
  */
 final class Roster {
   /** A device and the superblock read from it. */
@@ -30,9 +33,18 @@ final class Roster {
     }
   }
 
+  /** A candidate with a slot. */
+  private record Placed(Candidate candidate, int slot, boolean rebuilding) {
+    boolean holds(int devNumber) {
+      return candidate.devNumber() == devNumber;
+    }
+  }
+
   private final List<Candidate> candidates;
   private final MdSuperblock freshest;
-  private final TreeMap<Integer, Candidate> bySlot = new TreeMap<>();
+  private final TreeMap<Integer, Placed> bySlot = new TreeMap<>();
+  private final List<Placed> replacements = new ArrayList<>();
+  private final List<Candidate> spares = new ArrayList<>();
   private final List<String> leftOut = new ArrayList<>();
 
   private Roster(List<Candidate> candidates, MdSuperblock freshest, List<String> leftOut) {
@@ -60,6 +72,7 @@ final class Roster {
     for (Candidate candidate : candidates) {
       roster.place(candidate);
     }
+    roster.placeReplacements();
     roster.checkComplete(allowDegraded);
     return roster;
   }
@@ -132,29 +145,55 @@ final class Roster {
     String path = candidate.device().path();
     MdSuperblock superblock = candidate.superblock();
     int role = freshest.role(candidate.devNumber());
-    if (role >= MdSuperblock.ROLE_SLOT_LIMIT) {
+    boolean old = Long.compareUnsigned(superblock.events() + 1, freshest.events()) < 0;
+    if (role == MdSuperblock.ROLE_SPARE && !candidate.countsItselfIn()) {
+      spares.add(candidate);
+    } else if (role >= MdSuperblock.ROLE_SLOT_LIMIT) {
       leftOut.add(
           "%s is left out: the freshest superblock counts it as %s"
-              .formatted(path, role == MdSuperblock.ROLE_FAULTY ? "faulty" : "spare"));
-    } else if (superblock.events() + 1 < freshest.events()) {
+              .formatted(path, role == MdSuperblock.ROLE_FAULTY ? "faulty" : "removed"));
+    } else if (old && candidate.countsItselfIn()) {
       leftOut.add(
           "%s is left out: it is stale, its event count %d is behind %d"
               .formatted(path, superblock.events(), freshest.events()));
-    } else if (superblock.hasFeature(MdSuperblock.FEATURE_RECOVERY_OFFSET)) {
-      leftOut.add("%s is left out: it was being rebuilt and lacks data".formatted(path));
     } else if (role >= freshest.raidDisks()) {
       throw new AssemblyException(
           "%s holds slot %d of an array of %d members: its superblock makes no sense"
               .formatted(path, role, freshest.raidDisks()));
-    } else if (bySlot.putIfAbsent(role, candidate) != null) {
-      throw new AssemblyException(
-          "%s and %s both hold slot %d of array %s"
-              .formatted(path, bySlot.get(role).device().path(), role, freshest.setName()));
+    } else if (superblock.hasFeature(MdSuperblock.FEATURE_REPLACEMENT)) {
+      replacements.add(new Placed(candidate, role, isRebuilding(candidate)));
+    } else {
+      Placed earlier = bySlot.putIfAbsent(role, new Placed(candidate, role, lacksData(candidate)));
+      if (earlier != null) {
+        throw new AssemblyException(
+            "%s and %s both hold slot %d of array %s"
+                .formatted(path, earlier.candidate.device().path(), role, freshest.setName()));
+      }
+    }
+  }
+
+  private static boolean isRebuilding(Candidate candidate) {
+    return candidate.superblock().hasFeature(MdSuperblock.FEATURE_RECOVERY_OFFSET);
+  }
+
+  private static boolean lacksData(Candidate candidate) {
+    return isRebuilding(candidate) || !candidate.countsItselfIn();
+  }
+
+  /** A replacement whose original is not here is as good as any other member of its slot. */
+  private void placeReplacements() {
+    for (Placed replacement : List.copyOf(replacements)) {
+      if (!bySlot.containsKey(replacement.slot)) {
+        replacements.remove(replacement);
+        bySlot.put(
+            replacement.slot,
+            new Placed(replacement.candidate, replacement.slot, lacksData(replacement.candidate)));
+      }
     }
   }
 
   private void checkComplete(boolean allowDegraded) throws AssemblyException {
-    if (bySlot.isEmpty()) {
+    if (bySlot.values().stream().allMatch(Placed::rebuilding)) {
       throw new AssemblyException(
           "array %s has no member in sync among those given: %s"
               .formatted(freshest.setName(), String.join("; ", leftOut)));
@@ -175,8 +214,10 @@ final class Roster {
     for (int number = 0; number < freshest.maxDev(); number++) {
       int role = freshest.role(number);
       if (role < MdSuperblock.ROLE_SLOT_LIMIT) {
-        Candidate holder = bySlot.get(role);
-        if (holder == null || holder.devNumber() != number) {
+        int held = number;
+        Placed holder = bySlot.get(role);
+        if ((holder == null || !holder.holds(held))
+            && replacements.stream().noneMatch(each -> each.holds(held))) {
           return true;
         }
       }
@@ -197,20 +238,49 @@ final class Roster {
   List<BlockDevice> unused() {
     List<BlockDevice> unused = new ArrayList<>();
     for (Candidate candidate : candidates) {
-      if (!bySlot.containsValue(candidate)) {
+      if (!spares.contains(candidate)
+          && placed().noneMatch(each -> each.candidate.equals(candidate))) {
         unused.add(candidate.device());
       }
     }
     return unused;
   }
 
-  /** Those who have a part in it, all in sync; each keeps a copy of its superblock. */
+  private Stream<Placed> placed() {
+    return Stream.concat(bySlot.values().stream(), replacements.stream());
+  }
+
+  /** Those who have a part in it; each keeps a copy of its superblock. */
   Members members() {
     List<Member> members = new ArrayList<>();
-    bySlot.forEach((slot, candidate) ->
-        members.add(
-            new Member(
-                candidate.device(), candidate.superblock().copy(), slot, MemberState.IN_SYNC)));
+    bySlot.values().forEach(each -> members.add(member(each, each.rebuilding)));
+    for (Placed replacement : replacements) {
+      Member member = member(replacement, true);
+      member.setReplacement(true);
+      members.add(member);
+    }
+    for (Candidate spare : spares) {
+      MdSuperblock superblock = spare.superblock().copy();
+      Recovery.none(superblock);
+      members.add(new Member(spare.device(), superblock, Member.NO_SLOT, MemberState.SPARE));
+    }
     return new Members(members, freshest.raidDisks());
+  }
+
+  private Member member(Placed placed, boolean rebuilding) {
+    MdSuperblock superblock = placed.candidate.superblock().copy();
+    boolean fresh = Long.compareUnsigned(superblock.events() + 1, freshest.events()) >= 0;
+    if (!rebuilding) {
+      Recovery.none(superblock);
+    } else if (!placed.rebuilding) {
+      Recovery.from(superblock, freshest.size());
+    } else if (!fresh || !isRebuilding(placed.candidate)) {
+      Recovery.from(superblock, 0);
+    }
+    return new Member(
+        placed.candidate.device(),
+        superblock,
+        placed.slot,
+        rebuilding ? MemberState.REBUILDING : MemberState.IN_SYNC);
   }
 }

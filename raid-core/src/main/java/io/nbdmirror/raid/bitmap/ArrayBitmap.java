@@ -11,6 +11,7 @@ import io.nbdmirror.bitmap.storage.StoredCopies;
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.raid.member.Member;
 import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
@@ -75,6 +76,14 @@ public final class ArrayBitmap {
     StoredCopies storage = kept.storage();
     if (storage != null) {
       storage.drop(device);
+    }
+  }
+
+  /** Keeps a copy on this member too, if it is kept on members; its pages must be written then. */
+  public void addCopy(Member member) {
+    StoredCopies storage = kept.storage();
+    if (storage != null && place().kind() == BitmapPlace.Kind.INTERNAL) {
+      storage.add(place().copyOn(member));
     }
   }
 

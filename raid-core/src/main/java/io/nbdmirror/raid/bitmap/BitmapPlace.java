@@ -44,9 +44,17 @@ public record BitmapPlace(Kind kind, int bitmapOffset, List<StoredCopies.Copy> c
         bitmapOffset,
         members.all().stream()
             .filter(Member::isWritable)
-            .map(
-                member -> new StoredCopies.Copy(member.device(), offsetBytes(member, bitmapOffset)))
+            .map(member -> copyOn(member, bitmapOffset))
             .toList());
+  }
+
+  /** Where an internal one is on this member. */
+  StoredCopies.Copy copyOn(Member member) {
+    return copyOn(member, bitmapOffset);
+  }
+
+  private static StoredCopies.Copy copyOn(Member member, int bitmapOffset) {
+    return new StoredCopies.Copy(member.device(), offsetBytes(member, bitmapOffset));
   }
 
   /** In a file of its own. */

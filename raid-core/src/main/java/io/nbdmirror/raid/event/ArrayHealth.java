@@ -13,6 +13,7 @@ import io.nbdmirror.raid.bitmap.BitmapPlace;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.superblock.MdSuperblock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +31,7 @@ public final class ArrayHealth implements BitmapOwner {
   private final boolean readOnly;
   private final ArrayBitmap bitmap;
   private final SuperblockUpdates updates;
+  private final ArrayEvents happenings;
   private Runnable memberFailedListener = () -> {};
   private @Nullable DeviceException broken;
   private long memberFailures;
@@ -55,6 +57,7 @@ public final class ArrayHealth implements BitmapOwner {
     this.name = name;
     this.members = members;
     this.readOnly = readOnly;
+    happenings = new ArrayEvents(name);
     bitmap =
         new ArrayBitmap(
             ArrayBitmap.Kept.in(place, pages, this, this::copyFailed, scheduler, needed));
@@ -73,6 +76,11 @@ public final class ArrayHealth implements BitmapOwner {
 
   public SuperblockUpdates updates() {
     return updates;
+  }
+
+  /** Where what happens to the array is told. */
+  public ArrayEvents happenings() {
+    return happenings;
   }
 
   /** {@code listener} runs each time a member has failed. */
@@ -134,6 +142,9 @@ public final class ArrayHealth implements BitmapOwner {
             + " a crash from now on means a full resync: {}",
         name,
         failure.getMessage());
+    happenings.tell(
+        ArrayEvent.Kind.BITMAP_KICKED,
+        "the write-intent bitmap cannot be written: " + failure.getMessage());
     updates.recordFailure();
     bitmap.retire();
   }
@@ -164,15 +175,46 @@ public final class ArrayHealth implements BitmapOwner {
     }
   }
 
+  /** Somebody says that {@code member} is to be left out; whether it is now (I7). */
+  public boolean failByHand(Member member) {
+    return fail(member, new DeviceException(Errno.EIO, member.path() + " was failed by hand"));
+  }
+
+  /**
+   * {@code member} has all data and takes its slot from the member that it was made to replace,
+   * which is out from now on.
+   */
+  public void replaced(Member member) {
+    for (Member old : members.all()) {
+      if (!old.equals(member) && old.slot() == member.slot() && old.isWritable()) {
+        old.setState(MemberState.FAULTY);
+        bitmap.drop(old.device());
+        log.info("array {}: {} has taken the place of {}", name, member.path(), old.path());
+      }
+    }
+    inherit(member);
+    updates.recordFailure();
+  }
+
+  /** The one it was to replace is out. */
+  private void inherit(Member replacement) {
+    MdSuperblock superblock = replacement.superblock();
+    superblock.setFeatureMap(superblock.featureMap() & ~MdSuperblock.FEATURE_REPLACEMENT);
+    replacement.setReplacement(false);
+    members.place(replacement, replacement.slot());
+  }
+
   /** Whether {@code member} is out now; the last in-sync member never is (I7). */
   private boolean fail(Member member, DeviceException failure) {
-    if (!member.isWritable()) {
+    if (member.isFaulty()) {
       return true;
     }
     if (members.isLastInSync(member)) {
       log.error("array {}: {} (the only member in sync, so it stays)", name, failure.getMessage());
       return false;
     }
+    boolean held = member.isInSync();
+    boolean hadBits = member.isWritable();
     member.setState(MemberState.FAULTY);
     memberFailures++;
     log.error(
@@ -182,10 +224,22 @@ public final class ArrayHealth implements BitmapOwner {
         members.inSync(),
         members.slots(),
         failure.getMessage());
-    // Its cache is not to be trusted: whatever may still have been in it must be copied (I5).
-    bitmap.current().markAllNeeded();
-    bitmap.drop(member.device());
+    if (members.isDegraded()) {
+      // Its cache is not to be trusted: whatever may still have been in it must be copied (I5).
+      bitmap.current().markAllNeeded();
+    }
+    if (hadBits) {
+      bitmap.drop(member.device());
+    }
+    Member heir = members.replacementOf(member);
+    if (heir != null) {
+      inherit(heir);
+    }
     updates.recordFailure();
+    happenings.tell(
+        held ? ArrayEvent.Kind.FAIL : ArrayEvent.Kind.FAIL_SPARE,
+        member,
+        String.valueOf(failure.getMessage()));
     memberFailedListener.run();
     return true;
   }
@@ -198,6 +252,7 @@ public final class ArrayHealth implements BitmapOwner {
               "array %s is broken and takes no write until it is assembled again: %s"
                   .formatted(name, failure.getMessage()));
       log.error("{}", broken.getMessage());
+      happenings.tell(ArrayEvent.Kind.ARRAY_BROKEN, String.valueOf(broken.getMessage()));
     }
   }
 

@@ -127,6 +127,11 @@ public final class SuperblockUpdates {
     request(FAILURE_STEP);
   }
 
+  /** Somebody is no member any more: nothing of it is kept. */
+  public void forgetDetached() {
+    writer.keepMembersOnly();
+  }
+
   /** Members' superblocks say something else now than what is on the medium. */
   public void recordChange() {
     request(1);
@@ -164,7 +169,7 @@ public final class SuperblockUpdates {
     // One more than there are members, so that inline completions do not end the update early.
     pending = 1;
     for (Member member : members.all()) {
-      if (member.isWritable()) {
+      if (!member.isFaulty()) {
         pending++;
         writer.write(
             member,

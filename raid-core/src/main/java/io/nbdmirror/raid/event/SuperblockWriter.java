@@ -2,12 +2,12 @@ package io.nbdmirror.raid.event;
 
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.raid.member.Member;
-import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
+import java.util.IdentityHashMap;
 
 /**
  * Fills in a member's superblock and writes it, durable by itself (I12). The roles in it are those
@@ -15,21 +15,32 @@ import java.nio.ByteBuffer;
  */
 final class SuperblockWriter {
   private final Members members;
-  private final ByteBuffer[] buffers;
-  private final ByteBuf[] bytes;
 
-  SuperblockWriter(Members members) {
-    this.members = members;
-    int count = members.all().size();
-    buffers = new ByteBuffer[count];
-    bytes = new ByteBuf[count];
-    for (int i = 0; i < count; i++) {
-      buffers[i] =
+  /** What each member's superblock is written from; memory is taken when a member is added. */
+  private final IdentityHashMap<Member, Image> images = new IdentityHashMap<>();
+
+  private record Image(ByteBuffer buffer, ByteBuf bytes) {
+    static Image blank() {
+      ByteBuffer buffer =
           ByteBuffer.allocateDirect(2 * MdSuperblock.BYTES)
               .alignedSlice(MdSuperblock.BYTES)
               .slice(0, MdSuperblock.BYTES);
-      bytes[i] = Unpooled.wrappedBuffer(buffers[i]);
+      return new Image(buffer, Unpooled.wrappedBuffer(buffer));
     }
+  }
+
+  SuperblockWriter(Members members) {
+    this.members = members;
+    members.all().forEach(this::image);
+  }
+
+  private Image image(Member member) {
+    return images.computeIfAbsent(member, ignored -> Image.blank());
+  }
+
+  /** Forgets those who are no members any more. */
+  void keepMembersOnly() {
+    images.keySet().retainAll(members.all());
   }
 
   /** One write a member at a time. */
@@ -40,15 +51,15 @@ final class SuperblockWriter {
     superblock.setResyncOffset(clean ? MdSuperblock.RESYNC_OFFSET_CLEAN : 0);
     putRoles(superblock);
     superblock.updateChecksum();
-    int index = members.all().indexOf(member);
-    superblock.copyTo(buffers[index], 0, MdSuperblock.BYTES);
+    Image image = image(member);
+    superblock.copyTo(image.buffer(), 0, MdSuperblock.BYTES);
     int blockBytes = member.device().blockBytes();
     int length = (superblock.usedBytes() + blockBytes - 1) / blockBytes * blockBytes;
     member
         .device()
         .write(
             superblock.superOffset() * MdSuperblock.SECTOR_BYTES,
-            bytes[index],
+            image.bytes(),
             0,
             length,
             true,
@@ -59,10 +70,17 @@ final class SuperblockWriter {
     for (int number = 0; number < superblock.maxDev(); number++) {
       superblock.setRole(number, MdSuperblock.ROLE_SPARE);
     }
+    superblock.setRaidDisks(members.slots());
     for (Member member : members.all()) {
-      superblock.setRole(
-          member.superblock().devNumber(),
-          member.state() == MemberState.FAULTY ? MdSuperblock.ROLE_FAULTY : member.slot());
+      superblock.setRole(member.superblock().devNumber(), roleOf(member));
     }
+  }
+
+  private static int roleOf(Member member) {
+    return switch (member.state()) {
+      case IN_SYNC, REBUILDING -> member.slot();
+      case SPARE -> MdSuperblock.ROLE_SPARE;
+      case FAULTY -> MdSuperblock.ROLE_FAULTY;
+    };
   }
 }

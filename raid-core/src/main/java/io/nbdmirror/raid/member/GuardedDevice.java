@@ -146,12 +146,16 @@ public final class GuardedDevice implements BlockDevice {
     }
   }
 
-  /** {@inheritDoc} When it holds abandoned requests, only once the last of them came back. */
+  /** {@inheritDoc} While it holds requests, abandoned or not, only once the last one came back. */
   @Override
   public void close() {
-    if (abandoned > 0) {
-      closing = true;
-    } else {
+    closing = true;
+    closeWhenIdle();
+  }
+
+  private void closeWhenIdle() {
+    if (closing && abandoned == 0 && oldest == null) {
+      closing = false;
       device.close();
     }
   }
@@ -179,14 +183,13 @@ public final class GuardedDevice implements BlockDevice {
   void answered(GuardedRequest request) {
     unlink(request);
     free.push(request);
+    closeWhenIdle();
   }
 
   void cameBack(GuardedRequest request) {
     free.push(request);
-    if (--abandoned == 0 && closing) {
-      closing = false;
-      device.close();
-    }
+    abandoned--;
+    closeWhenIdle();
   }
 
   private void unlink(GuardedRequest request) {

@@ -15,11 +15,15 @@ import org.jspecify.annotations.Nullable;
  * here and nowhere else. Used on the array's loop.
  */
 public final class Member {
+  /** Of a spare, and of a faulty member whose slot another one has taken. */
+  public static final int NO_SLOT = -1;
+
   private final GuardedDevice device;
   private final MdSuperblock superblock;
-  private final int slot;
   private final long dataOffsetBytes;
+  private int slot;
   private MemberState state;
+  private boolean replacement;
   private long readErrors;
   private long writeErrors;
   private int pendingReads;
@@ -29,10 +33,10 @@ public final class Member {
   private boolean flushing;
 
   /**
-   * A member as assembly found it.
+   * A member as assembly found it, or one that is being added.
    *
    * @param superblock its own, kept up to date from now on
-   * @param slot 0 and up
+   * @param slot 0 and up; {@link #NO_SLOT} for a spare
    */
   public Member(BlockDevice device, MdSuperblock superblock, int slot, MemberState state) {
     this.device = new GuardedDevice(device);
@@ -68,6 +72,20 @@ public final class Member {
     return slot;
   }
 
+  /** Only {@link Members} may give it another: lists are in slot order. */
+  void setSlot(int slot) {
+    this.slot = slot;
+  }
+
+  /** Whether it is a copy of the member in its slot, to take that one's place when it is done. */
+  public boolean isReplacement() {
+    return replacement;
+  }
+
+  public void setReplacement(boolean replacement) {
+    this.replacement = replacement;
+  }
+
   public MemberState state() {
     return state;
   }
@@ -80,9 +98,21 @@ public final class Member {
     return state == MemberState.IN_SYNC;
   }
 
+  public boolean isRebuilding() {
+    return state == MemberState.REBUILDING;
+  }
+
+  public boolean isSpare() {
+    return state == MemberState.SPARE;
+  }
+
+  public boolean isFaulty() {
+    return state == MemberState.FAULTY;
+  }
+
   /** Whether writes go to it. */
   public boolean isWritable() {
-    return state != MemberState.FAULTY;
+    return state == MemberState.IN_SYNC || state == MemberState.REBUILDING;
   }
 
   public boolean isWriteMostly() {

@@ -4,8 +4,9 @@ package io.nbdmirror.raid.member;
  * What a member is to the array.
  *
  * <pre>
- *   REBUILDING ──► IN_SYNC ──► FAULTY
- *        └───────────────────────▲
+ *   SPARE ──► REBUILDING ──► IN_SYNC
+ *     │           │             │
+ *     └───────────┴─────────────┴──► FAULTY
  * </pre>
  */
 public enum MemberState {
@@ -13,6 +14,8 @@ public enum MemberState {
   IN_SYNC,
   /** Gets every write, lacks older data; never read. */
   REBUILDING,
+  /** Gets superblocks only, until a slot is free. */
+  SPARE,
   /** Failed: gets nothing, is asked nothing. */
   FAULTY
 }

@@ -65,7 +65,7 @@ final class SpanExtents {
   }
 
   private int windowOf(long offsetBytes) {
-    return (int) (offsetBytes / Resync.WINDOW_BYTES - start / Resync.WINDOW_BYTES);
+    return (int) (offsetBytes / SyncEngine.WINDOW_BYTES - start / SyncEngine.WINDOW_BYTES);
   }
 
   private void oneDone() {
@@ -73,12 +73,12 @@ final class SpanExtents {
       return;
     }
     ArrayDeque<Range> ranges = new ArrayDeque<>();
-    long base = start / Resync.WINDOW_BYTES * Resync.WINDOW_BYTES;
+    long base = start / SyncEngine.WINDOW_BYTES * SyncEngine.WINDOW_BYTES;
     for (int window = windowsWithData.nextSetBit(0);
         window >= 0;
         window = windowsWithData.nextSetBit(window + 1)) {
-      long from = base + (long) window * Resync.WINDOW_BYTES;
-      ranges.add(new Range(Math.max(from, start), Math.min(from + Resync.WINDOW_BYTES, end)));
+      long from = base + (long) window * SyncEngine.WINDOW_BYTES;
+      ranges.add(new Range(Math.max(from, start), Math.min(from + SyncEngine.WINDOW_BYTES, end)));
     }
     done.accept(ranges);
   }

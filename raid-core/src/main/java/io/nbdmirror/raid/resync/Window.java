@@ -14,9 +14,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One window of a resync: holds its range, so that no write gets in between (I11), lists the
- * source's extents, copies what is data and punches out of the targets what is a hole, then lets
- * the range go. When the source fails the whole window starts over from the next one. Reused.
+ * One window of a resync or recovery: holds its range, so that no write gets in between (I11),
+ * lists the source's extents, copies what is data and punches out of the targets what is a hole,
+ * then lets the range go. When the source fails the whole window starts over from the next one.
+ * Reused.
  */
 final class Window extends OrderedRange {
   /** Told that the window is free again. */
@@ -36,6 +37,7 @@ final class Window extends OrderedRange {
   private final ArrayHealth health;
   private final Listener listener;
   private ByteBuf buffer = Unpooled.EMPTY_BUFFER;
+  private @Nullable SyncJob job;
   private @Nullable Member source;
   private int pending;
   private long bytesWritten;
@@ -48,7 +50,8 @@ final class Window extends OrderedRange {
     this.listener = listener;
   }
 
-  void copy(SpanExtents.Range range) {
+  void copy(SpanExtents.Range range, SyncJob forJob) {
+    job = forJob;
     setRange(range.startBytes(), range.endBytes());
     bytesWritten = 0;
     if (order.acquire(this)) {
@@ -62,7 +65,8 @@ final class Window extends OrderedRange {
   }
 
   private void fromSource() {
-    Member chosen = members.source();
+    SyncJob running = job;
+    Member chosen = running == null ? null : running.source();
     source = chosen;
     sourceFailure = null;
     if (chosen == null || health.broken() != null) {
@@ -78,7 +82,7 @@ final class Window extends OrderedRange {
   private void copyExtents(
       Member from, List<Extent> extents, @Nullable DeviceException listFailure) {
     if (buffer.capacity() == 0) {
-      buffer = PooledByteBufAllocator.DEFAULT.directBuffer(Resync.WINDOW_BYTES);
+      buffer = PooledByteBufAllocator.DEFAULT.directBuffer(SyncEngine.WINDOW_BYTES);
     }
     // One more than there are parts, so that inline completions do not end the window early.
     pending = 1;
@@ -117,7 +121,7 @@ final class Window extends OrderedRange {
 
   private void writeTargets(Member from, long start, int index, int length) {
     for (Member target : members.all()) {
-      if (!target.equals(from) && target.isWritable()) {
+      if (isTarget(target, from)) {
         pending++;
         bytesWritten += length;
         target.write(start, buffer, index, length, false, f -> targetDone(target, f));
@@ -127,12 +131,16 @@ final class Window extends OrderedRange {
 
   private void punch(Member from, long start, long length) {
     for (Member target : members.all()) {
-      if (!target.equals(from) && target.isWritable()) {
+      if (isTarget(target, from)) {
         pending++;
         bytesWritten += length;
         target.writeZeroes(start, length, true, false, f -> targetDone(target, f));
       }
     }
+  }
+
+  private boolean isTarget(Member member, Member from) {
+    return !member.equals(from) && job != null && job.isTarget(member);
   }
 
   private void targetDone(Member target, @Nullable DeviceException failure) {
@@ -157,6 +165,7 @@ final class Window extends OrderedRange {
     buffer.release();
     buffer = Unpooled.EMPTY_BUFFER;
     source = null;
+    job = null;
     order.release(this);
     listener.windowDone(this, bytesWritten, complete);
   }

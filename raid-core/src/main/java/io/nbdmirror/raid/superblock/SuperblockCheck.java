@@ -11,6 +11,7 @@ public final class SuperblockCheck {
   private static final int SUPPORTED =
       MdSuperblock.FEATURE_BITMAP_OFFSET
           | MdSuperblock.FEATURE_RECOVERY_OFFSET
+          | MdSuperblock.FEATURE_REPLACEMENT
           | MdSuperblock.FEATURE_RECOVERY_BITMAP;
 
   private static final int MIN_DATA_SECTORS = 10;

@@ -5,8 +5,10 @@ import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
 import io.nbdmirror.raid.event.SuperblockUpdates;
+import io.nbdmirror.raid.member.Member;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,7 +44,12 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
   }
 
   private final WritePath path;
-  private final MemberWrite[] memberWrites;
+
+  /** One for each member there was at {@code generation}. */
+  private MemberWrite[] memberWrites = {};
+
+  private int generation = -1;
+
   private final EdgeBlocks edges;
 
   private Step step = Step.ORDER;
@@ -60,10 +67,6 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
 
   WriteRequest(WritePath path) {
     this.path = path;
-    memberWrites = new MemberWrite[path.members.all().size()];
-    for (int i = 0; i < memberWrites.length; i++) {
-      memberWrites[i] = new MemberWrite(path, this, path.members.all().get(i));
-    }
     edges = new EdgeBlocks(path.reads, path.blockBytes, this::edgesRead);
   }
 
@@ -210,6 +213,7 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
   private void issue() {
     assert path.updates.isActive() : "data is forwarded while a superblock may say clean (I8)";
     step = Step.MEMBERS;
+    takeMembers();
     // One more than there are member writes, so that inline completions do not end it early.
     pending = 1;
     for (MemberWrite write : memberWrites) {
@@ -221,6 +225,19 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
   /** A member write is on its way that {@link #memberDone} ends. */
   void memberStarted() {
     pending++;
+  }
+
+  /** Members change only while no write is in the bitmap's gate, so it is the same to the end. */
+  private void takeMembers() {
+    if (generation == path.members.generation()) {
+      return;
+    }
+    generation = path.members.generation();
+    List<Member> now = path.members.all();
+    memberWrites = new MemberWrite[now.size()];
+    for (int i = 0; i < memberWrites.length; i++) {
+      memberWrites[i] = new MemberWrite(path, this, now.get(i));
+    }
   }
 
   void memberDone() {

@@ -57,6 +57,26 @@ class ExpectedResultsTest {
     scheduler.advance(60 * SECOND);
     assertThat(copiedTo(1)).isEmpty();
     assertThat(mirror.status().bitmap().dirtyChunks()).as("kept for a re-add").isPositive();
+    SimulatedDevice back = devices.get(1).reopen(scheduler);
+    devices.set(1, back);
+    mirror.membership().reAdd(back, failure -> assertThat(failure).isNull());
+    scheduler.advance(60 * SECOND);
+    assertThat(copiedTo(1)).containsExactly(3);
+    assertThat(mirror.status().state()).isEqualTo(ArrayStatus.State.CLEAN);
+  }
+
+  @Test
+  void aMemberWhoseRecoveryByBitmapWasInterruptedIsRecoveredByBitmap() {
+    Mirror mirror = assemble("J4", false);
+    assertThat(mirror.status().members())
+        .extracting(ArrayStatus.Member::role)
+        .containsExactly(ArrayStatus.Role.IN_SYNC, ArrayStatus.Role.REBUILDING);
+    scheduler.advance(60 * SECOND);
+    assertThat(copiedTo(1)).containsExactly(3, 5);
+    assertThat(mirror.status().members())
+        .extracting(ArrayStatus.Member::role)
+        .containsOnly(ArrayStatus.Role.IN_SYNC);
+    assertThat(mirror.status().bitmap().dirtyChunks()).as("bits have drained").isZero();
   }
 
   @Test
