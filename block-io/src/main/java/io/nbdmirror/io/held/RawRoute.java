@@ -82,8 +82,11 @@ final class RawRoute implements Route {
       PartedRequest request, long position, ByteBuf source, int sourceIndex, int lengthBytes) {
     ByteBuf tail = request.tail();
     int padded = (int) (roundedUpSize() - position);
-    tail.setBytes(0, source, sourceIndex, lengthBytes);
-    tail.setZero(lengthBytes, padded - lengthBytes);
+    // Byte by byte: a copy from buffer to buffer makes views of them first, which takes memory
+    // (I9).
+    for (int i = 0; i < padded; i++) {
+      tail.setByte(i, i < lengthBytes ? source.getByte(sourceIndex + i) : 0);
+    }
     device.write(map.deviceOffsetBytes(position), tail, 0, padded, true, request.part());
   }
 
