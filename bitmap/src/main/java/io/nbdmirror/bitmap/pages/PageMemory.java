@@ -2,8 +2,8 @@ package io.nbdmirror.bitmap.pages;
 
 import static io.nbdmirror.bitmap.format.BitmapGeometry.PAGE_BYTES;
 
+import io.nbdmirror.io.AddressedBuffer;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -24,7 +24,7 @@ final class PageMemory {
     image = all.slice(0, PAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     snapshot = all.slice(PAGE_BYTES, PAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     durable = all.slice(2 * PAGE_BYTES, PAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    snapshotBytes = Unpooled.wrappedBuffer(snapshot);
+    snapshotBytes = AddressedBuffer.over(snapshot);
   }
 
   /** Counts the bits from {@code fromByte} on. */

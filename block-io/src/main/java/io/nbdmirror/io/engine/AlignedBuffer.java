@@ -1,7 +1,7 @@
 package io.nbdmirror.io.engine;
 
+import io.nbdmirror.io.AddressedBuffer;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.util.concurrent.FastThreadLocal;
 import java.nio.ByteBuffer;
 
@@ -30,7 +30,7 @@ record AlignedBuffer(ByteBuf bytes, long address) {
 
   static AlignedBuffer allocate() {
     ByteBuffer memory = ByteBuffer.allocateDirect(BYTES + ALIGNMENT).alignedSlice(ALIGNMENT);
-    ByteBuf bytes = Unpooled.wrappedBuffer(memory.slice(0, BYTES));
+    ByteBuf bytes = AddressedBuffer.over(memory.slice(0, BYTES));
     return new AlignedBuffer(bytes, bytes.memoryAddress());
   }
 }

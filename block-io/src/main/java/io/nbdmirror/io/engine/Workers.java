@@ -3,8 +3,6 @@ package io.nbdmirror.io.engine;
 import io.netty.util.concurrent.FastThreadLocalThread;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -12,11 +10,13 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The threads that block for one file: one always, more while there is work for them, up to a
- * limit. What they finish is collected until the loop takes all of it at once.
+ * limit. What they finish is collected until the loop takes all of it at once. Handing a request
+ * over and back allocates nothing (I9), which is why threads wait on a monitor: a lock of
+ * java.util.concurrent makes a node for each thread that has to wait.
  */
 final class Workers {
   private static final Logger LOG = LoggerFactory.getLogger(Workers.class);
-  private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long IDLE_MILLIS = TimeUnit.SECONDS.toMillis(10);
 
   private final String name;
   private final int limit;
@@ -24,10 +24,9 @@ final class Workers {
   private final Runnable wakeLoop;
   private final Runnable whenEnded;
 
-  /** Guards what follows; held for a few instructions only. */
-  private final ReentrantLock lock = new ReentrantLock();
+  /** Guards what follows, held for a few instructions only; idle threads wait on it. */
+  private final Object lock = new Object();
 
-  private final Condition waiting = lock.newCondition();
   private @Nullable PooledRequest head;
   private @Nullable PooledRequest tail;
   private int queued;
@@ -57,8 +56,7 @@ final class Workers {
 
   void submit(PooledRequest request) {
     boolean more = false;
-    lock.lock();
-    try {
+    synchronized (lock) {
       request.next = null;
       if (tail == null) {
         head = request;
@@ -68,13 +66,11 @@ final class Workers {
       tail = request;
       queued++;
       if (idle >= queued) {
-        waiting.signal();
+        lock.notify();
       } else if (working + idle < limit) {
         working++;
         more = true;
       }
-    } finally {
-      lock.unlock();
     }
     if (more) {
       startAnother();
@@ -97,16 +93,13 @@ final class Workers {
   /** Drops what is queued; lets the threads finish what they do, and go. */
   void end() {
     boolean last;
-    lock.lock();
-    try {
+    synchronized (lock) {
       head = null;
       tail = null;
       queued = 0;
       ended = true;
       last = working == 0;
-      waiting.signalAll();
-    } finally {
-      lock.unlock();
+      lock.notifyAll();
     }
     if (last) {
       whenEnded.run();
@@ -118,11 +111,8 @@ final class Workers {
       start();
     } catch (OutOfMemoryError e) {
       LOG.warn("no further thread for {}, going on with those there are: {}", name, e.getMessage());
-      lock.lock();
-      try {
+      synchronized (lock) {
         working--;
-      } finally {
-        lock.unlock();
       }
     }
   }
@@ -144,8 +134,7 @@ final class Workers {
   /** What to do next; null when this thread is to go. */
   private @Nullable PooledRequest take() {
     boolean last;
-    lock.lock();
-    try {
+    synchronized (lock) {
       while (!ended) {
         PooledRequest request = head;
         if (request != null) {
@@ -167,8 +156,6 @@ final class Workers {
       }
       working--;
       last = working == 0;
-    } finally {
-      lock.unlock();
     }
     if (last) {
       whenEnded.run();
@@ -176,15 +163,17 @@ final class Workers {
     return null;
   }
 
-  /** Whether the time ran out; the loop around it is {@link #take}'s. */
+  /** Whether the time ran out; with the lock held, and the loop around it is {@link #take}'s. */
   @SuppressWarnings("WaitNotInLoop")
   private boolean await() {
+    long start = System.nanoTime();
     try {
-      return waiting.awaitNanos(IDLE_NANOS) <= 0;
+      lock.wait(IDLE_MILLIS);
     } catch (InterruptedException e) {
       // Nobody here interrupts a worker, and its work is not to be cut short.
       return false;
     }
+    return System.nanoTime() - start >= TimeUnit.MILLISECONDS.toNanos(IDLE_MILLIS);
   }
 
   private void push(PooledRequest request) {

@@ -1,10 +1,10 @@
 package io.nbdmirror.io.held;
 
+import io.nbdmirror.io.AddressedBuffer;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
 import io.nbdmirror.io.nativecalls.NativeCalls;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
 
 /**
@@ -23,7 +23,7 @@ record DirectMemory(ByteBuf bytes, ByteBuffer buffer) {
         ByteBuffer.allocateDirect(bytes + ALIGNMENT_BYTES)
             .alignedSlice(ALIGNMENT_BYTES)
             .slice(0, bytes);
-    return new DirectMemory(Unpooled.wrappedBuffer(memory), memory);
+    return new DirectMemory(AddressedBuffer.over(memory), memory);
   }
 
   long address() {
