@@ -80,9 +80,7 @@ public final class Mirror implements BlockDevice {
   private final Membership membership;
   private final Scheduler scheduler;
   private final StatusView view;
-  private boolean starting;
   private boolean stopping;
-  private @Nullable Runnable stopWhenStarted;
 
   /** Nothing is written and nothing runs before {@link #start}. */
   public Mirror(Found found, Scheduler scheduler) {
@@ -110,7 +108,8 @@ public final class Mirror implements BlockDevice {
     housekeeping = new Housekeeping(members, health, sync, doubt, writes.inFlight(), scheduler);
     standstill = new Pause(housekeeping, writes.gate(), health.updates());
     membership =
-        new Membership(found.name(), members, health, sync, changes, standstill, scheduler);
+        new Membership(found.name(), members, health, sync, changes, standstill, scheduler,
+            this::changeRefusal);
     hangWatch = new HangWatch(members, health, scheduler);
     health.onMemberFailed(this::memberFailed);
     view = new StatusView(found, health, sync, doubt);
@@ -118,7 +117,7 @@ public final class Mirror implements BlockDevice {
 
   private void memberFailed() {
     sync.memberFailed();
-    if (!starting && !stopping) {
+    if (!stopping) {
       membership.placeSpare();
     }
   }
@@ -132,13 +131,14 @@ public final class Mirror implements BlockDevice {
     if (found.readOnly()) {
       return;
     }
-    starting = true;
-    // All bits first, with the event count the medium has: a count that catches up before its
-    // bits have would make a stale bitmap look like a good one.
-    health.bitmap().commits().commit((Completion) ignored -> bitmapInStep());
+    // The first of all changes: whatever else is asked for waits for it.
+    changes.add(started ->
+        // All bits first, with the event count the medium has: a count that catches up before its
+        // bits have would make a stale bitmap look like a good one.
+        health.bitmap().commits().commit((Completion) ignored -> bitmapInStep(started)));
   }
 
-  private void bitmapInStep() {
+  private void bitmapInStep(Runnable started) {
     health.bitmap().superblock().setState(0);
     if (found.unrecorded()) {
       health.updates().recordFailure();
@@ -146,19 +146,17 @@ public final class Mirror implements BlockDevice {
     if (found.unclean()) {
       health.updates().markActive();
     }
-    health.updates().whenSettled(this::settled);
+    health.updates().whenSettled(() -> settled(started));
   }
 
-  private void settled() {
-    starting = false;
-    if (stopWhenStarted == null) {
+  private void settled(Runnable started) {
+    if (!stopping) {
       housekeeping.start();
       sync.start();
       membership.placeSpare();
       tellStarted();
-    } else {
-      stopWhenStarted.run();
     }
+    started.run();
   }
 
   /**
@@ -224,21 +222,27 @@ public final class Mirror implements BlockDevice {
         found.uuid(), found.sizeBytes(), chunkBytes, now.daemonSleep(), now.writeBehind());
   }
 
-  /** Why the bitmap cannot be exchanged now, as a sentence; empty when it can. */
-  public String bitmapChangeRefusal() {
+  /** Why nothing about the array can be changed now, as a sentence; empty when it can. */
+  private String changeRefusal() {
     String array = "array " + found.name();
-    if (stopping || starting) {
-      return array + (stopping ? " is being stopped" : " is still starting: try again");
+    if (stopping) {
+      return array + " is being stopped";
     }
     if (found.readOnly()) {
       return array + " is served read-only";
     }
     DeviceException broken = health.broken();
-    if (broken != null) {
-      return String.valueOf(broken.getMessage());
+    return broken == null ? "" : String.valueOf(broken.getMessage());
+  }
+
+  /** Why the bitmap cannot be exchanged now, as a sentence; empty when it can. */
+  public String bitmapChangeRefusal() {
+    String refusal = changeRefusal();
+    if (!refusal.isEmpty()) {
+      return refusal;
     }
     if (changes.isBusy()) {
-      return array + " is being changed already: try again";
+      return "array %s is being changed already: try again".formatted(found.name());
     }
     return sync.isRunning() || !doubt.isEmpty()
         ? "array %s is in the middle of a %s: change its bitmap when that is done"
@@ -307,11 +311,7 @@ public final class Mirror implements BlockDevice {
       throw new IllegalStateException("array " + found.name() + " is being stopped already");
     }
     stopping = true;
-    if (starting) {
-      stopWhenStarted = () -> drain(done);
-    } else {
-      changes.whenIdle(() -> drain(done));
-    }
+    changes.whenIdle(() -> drain(done));
   }
 
   private void drain(Completion done) {

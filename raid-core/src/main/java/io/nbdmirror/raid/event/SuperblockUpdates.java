@@ -45,6 +45,7 @@ public final class SuperblockUpdates {
   private final Scheduler scheduler;
   private final ArrayBitmap bitmap;
   private final FailureListener failures;
+  private final boolean readOnly;
   private ArrayDeque<Waiter> waiters = new ArrayDeque<>();
   private ArrayDeque<Waiter> woken = new ArrayDeque<>();
 
@@ -62,18 +63,21 @@ public final class SuperblockUpdates {
    * Takes over from assembly.
    *
    * @param events the count on the freshest member
+   * @param readOnly nothing is ever recorded: not a byte of a member may change
    */
   SuperblockUpdates(
       Members members,
       ArrayBitmap bitmap,
       long events,
       Scheduler scheduler,
-      FailureListener failures) {
+      FailureListener failures,
+      boolean readOnly) {
     this.members = members;
     this.bitmap = bitmap;
     this.events = events;
     this.scheduler = scheduler;
     this.failures = failures;
+    this.readOnly = readOnly;
     writer = new SuperblockWriter(members);
   }
 
@@ -138,6 +142,9 @@ public final class SuperblockUpdates {
   }
 
   private void request(int eventsStep) {
+    if (readOnly) {
+      return;
+    }
     step = Math.max(step, eventsStep);
     if (!requested) {
       requested = true;

@@ -13,6 +13,7 @@ import io.nbdmirror.raid.member.Recovery;
 import io.nbdmirror.raid.resync.SyncEngine;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.nbdmirror.raid.superblock.SuperblockReader;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,7 +36,11 @@ public final class Membership {
   private final ChangeQueue changes;
   private final Attachment attachment;
   private final Scheduler scheduler;
+  private final Supplier<String> refusal;
 
+  /**
+   * @param refusal why nothing about the array may be changed now, as a sentence; empty when it may
+   */
   public Membership(
       String name,
       Members members,
@@ -43,13 +48,15 @@ public final class Membership {
       SyncEngine sync,
       ChangeQueue changes,
       Standstill standstill,
-      Scheduler scheduler) {
+      Scheduler scheduler,
+      Supplier<String> refusal) {
     this.name = name;
     this.members = members;
     this.health = health;
     this.sync = sync;
     this.changes = changes;
     this.scheduler = scheduler;
+    this.refusal = refusal;
     attachment = new Attachment(name, members, health, standstill);
   }
 
@@ -427,10 +434,10 @@ public final class Membership {
             ended.run();
             done.completed(failure);
           };
-      DeviceException broken = health.broken();
+      String why = refusal.get();
       try {
-        if (broken != null) {
-          throw broken;
+        if (!why.isEmpty()) {
+          throw Refusal.because(why);
         }
         change.make(end);
       } catch (DeviceException e) {

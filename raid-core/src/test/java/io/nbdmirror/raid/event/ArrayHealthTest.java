@@ -7,11 +7,13 @@ import io.nbdmirror.bitmap.format.BitmapGeometry;
 import io.nbdmirror.bitmap.pages.BitmapPages;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
+import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.raid.TestArray;
 import io.nbdmirror.raid.bitmap.BitmapPlace;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -20,16 +22,19 @@ class ArrayHealthTest {
 
   private final TestArray array = new TestArray(1, 2, 1 << 20, 65536);
   private final Members members = new Members(List.of(member(0), member(1)), 2);
-  private final ArrayHealth health =
-      new ArrayHealth(
-          "test",
-          members,
-          new BitmapPages(new BitmapGeometry(1 << 20, 65536)),
-          BitmapPlace.NOWHERE,
-          false,
-          10,
-          false,
-          array.scheduler);
+  private final ArrayHealth health = health(false);
+
+  private ArrayHealth health(boolean readOnly) {
+    return new ArrayHealth(
+        "test",
+        members,
+        new BitmapPages(new BitmapGeometry(1 << 20, 65536)),
+        BitmapPlace.NOWHERE,
+        false,
+        10,
+        readOnly,
+        array.scheduler);
+  }
 
   private Member member(int slot) {
     return new Member(
@@ -62,6 +67,18 @@ class ArrayHealthTest {
     assertThat(health.mayClear()).isTrue();
     health.writeFailed(members.all().get(1), failure);
     assertThat(health.mayClear()).as("I2").isFalse();
+  }
+
+  @Test
+  void aReadOnlyArrayLeavesAMemberOutAndWritesNothing() {
+    ArrayHealth readOnly = health(true);
+    List<Operation> asked = new ArrayList<>();
+    array.devices.forEach(
+        device -> device.listen((ignored, event) -> asked.add(event.operation())));
+    assertThat(readOnly.readFailed(members.all().get(1), failure)).as("ask another").isTrue();
+    array.scheduler.runUntilIdle();
+    assertThat(asked).isEmpty();
+    assertThat(readOnly.updates().isSettled()).isTrue();
   }
 
   private record WriteOf(int chunk) implements BitmapWrite {
