@@ -94,7 +94,7 @@ final class Roster {
                       b.setName(),
                       b.setUuid()));
         }
-        if (a.deviceUuid().equals(b.deviceUuid()) || a.devNumber() == b.devNumber()) {
+        if (a.deviceUuid().equals(b.deviceUuid())) {
           throw new AssemblyException(
               "%s and %s are the same member of array %s: one is a copy of the other or given twice"
                   .formatted(one.device().path(), other.device().path(), a.setName()));

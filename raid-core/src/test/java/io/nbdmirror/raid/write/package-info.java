@@ -1,0 +1,4 @@
+@NullMarked
+package io.nbdmirror.raid.write;
+
+import org.jspecify.annotations.NullMarked;
