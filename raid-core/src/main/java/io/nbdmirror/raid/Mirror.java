@@ -35,7 +35,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A running array. A block device of byte granularity: requests need no alignment. Everything is
@@ -108,7 +107,14 @@ public final class Mirror implements BlockDevice {
     housekeeping = new Housekeeping(members, health, sync, doubt, writes.inFlight(), scheduler);
     standstill = new Pause(housekeeping, writes.gate(), health.updates());
     membership =
-        new Membership(found.name(), members, health, sync, changes, standstill, scheduler,
+        new Membership(
+            found.name(),
+            members,
+            health,
+            sync,
+            changes,
+            standstill,
+            scheduler,
             this::changeRefusal);
     hangWatch = new HangWatch(members, health, scheduler);
     health.onMemberFailed(this::memberFailed);

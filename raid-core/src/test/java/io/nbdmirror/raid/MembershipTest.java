@@ -53,7 +53,11 @@ class MembershipTest {
     assertThat(mirror.status().state()).isEqualTo(ArrayStatus.State.CLEAN);
     assertThat(events)
         .containsSubsequence(
-            "Fail", "MemberRemoved", "MemberAdded", "RebuildStarted", "SpareActive",
+            "Fail",
+            "MemberRemoved",
+            "MemberAdded",
+            "RebuildStarted",
+            "SpareActive",
             "RebuildFinished");
     assertThat(lost.isClosed()).isTrue();
     MdSuperblock superblock = superblock(fresh);
@@ -133,8 +137,7 @@ class MembershipTest {
     new ArrayClient(apart, alone).stop();
     TestArray later = array.afterCut(98, false);
     Mirror rest = later.assemble(List.of(later.devices.getFirst()), true);
-    SimulatedDevice other =
-        apart.devices.get(1).forkAfterProcessKill(3, later.scheduler);
+    SimulatedDevice other = apart.devices.get(1).forkAfterProcessKill(3, later.scheduler);
     List<@Nullable DeviceException> answers = new ArrayList<>();
     rest.membership().reAdd(other, answers::add);
     later.scheduler.advance(SECOND);
@@ -222,7 +225,8 @@ class MembershipTest {
     SimulatedDevice small =
         new SimulatedDevice(SimulatedDisk.of("small", SIZE), array.scheduler, 5);
     assertThat(add(small)).hasMessageContaining("a member of this array needs");
-    assertThat(add(newDevice("member1", array.scheduler))).hasMessageContaining("is a member of array test");
+    assertThat(add(newDevice("member1", array.scheduler)))
+        .hasMessageContaining("is a member of array test");
     assertThat(reAdd(newDevice("blank", array.scheduler)))
         .hasMessageContaining("carries no md superblock");
     assertThat(array.superblock(0).events()).isEqualTo(eventsBefore);
@@ -274,8 +278,7 @@ class MembershipTest {
 
   /** Whether it was found being rebuilt; in the end members are the same in any case. */
   private boolean resumed(List<SimulatedDevice> disks, int seed) {
-    SimulatedScheduler later =
-        new SimulatedScheduler(seed);
+    SimulatedScheduler later = new SimulatedScheduler(seed);
     List<SimulatedDevice> after = new ArrayList<>();
     for (SimulatedDevice disk : disks) {
       after.add(disk.forkAfterPowerCut(seed, later));
@@ -318,8 +321,7 @@ class MembershipTest {
     return await(done -> mirror.membership().reAdd(device, done));
   }
 
-  private @Nullable DeviceException await(
-      Consumer<Completion> request) {
+  private @Nullable DeviceException await(Consumer<Completion> request) {
     List<@Nullable DeviceException> answers = new ArrayList<>();
     request.accept(answers::add);
     array.scheduler.advance(SECOND / 10);
@@ -327,8 +329,7 @@ class MembershipTest {
     return answers.getFirst();
   }
 
-  private static SimulatedDevice newDevice(
-      String name, SimulatedScheduler scheduler) {
+  private static SimulatedDevice newDevice(String name, SimulatedScheduler scheduler) {
     return new SimulatedDevice(
         SimulatedDisk.of(name, TestArray.DATA_OFFSET_BYTES + SIZE), scheduler, name.hashCode());
   }
@@ -343,7 +344,6 @@ class MembershipTest {
   }
 
   private static MdSuperblock superblock(SimulatedDevice device) {
-    return MdSuperblock.wrap(
-        ByteBuffer.wrap(device.readNow(4096, MdSuperblock.BYTES)));
+    return MdSuperblock.wrap(ByteBuffer.wrap(device.readNow(4096, MdSuperblock.BYTES)));
   }
 }

@@ -61,8 +61,8 @@ public final class ArrayHealth implements BitmapOwner {
     bitmap =
         new ArrayBitmap(
             ArrayBitmap.Kept.in(place, pages, this, this::copyFailed, scheduler, needed));
-    updates = new SuperblockUpdates(
-            members, bitmap, events, scheduler, this::superblockFailed, readOnly);
+    updates =
+        new SuperblockUpdates(members, bitmap, events, scheduler, this::superblockFailed, readOnly);
   }
 
   /** The bitmap the array has now. */

@@ -69,7 +69,8 @@ final class Attachment {
     return broken != null
         ? broken
         : Refusal.because(
-            "%s cannot be written, so it was not taken into array %s: see the log".formatted(member.path(), array));
+            "%s cannot be written, so it was not taken into array %s: see the log"
+                .formatted(member.path(), array));
   }
 
   /**

@@ -71,7 +71,8 @@ public final class Membership {
           } else if (!health.failByHand(member)) {
             end.completed(
                 Refusal.because(
-                    "%s is the only member of array %s in sync: it cannot be failed".formatted(path, name)));
+                    "%s is the only member of array %s in sync: it cannot be failed"
+                        .formatted(path, name)));
           } else {
             health.updates().whenSettled(() -> end.completed(health.broken()));
           }
@@ -87,7 +88,8 @@ public final class Membership {
           if (member.isWritable()) {
             end.completed(
                 Refusal.because(
-                    "%s is in use by array %s: fail it first, with: nbdmirror fail %s %s".formatted(path, name, name, path)));
+                    "%s is in use by array %s: fail it first, with: nbdmirror fail %s %s"
+                        .formatted(path, name, name, path)));
           } else {
             attachment.detach(
                 member,
@@ -190,11 +192,13 @@ public final class Membership {
         (old, end) -> {
           if (!old.isInSync()) {
             throw Refusal.because(
-                "%s is not in sync: remove it, and add %s instead".formatted(oldPath, device.path()));
+                "%s is not in sync: remove it, and add %s instead"
+                    .formatted(oldPath, device.path()));
           }
           Member other = members.replacementOf(old);
           if (other != null) {
-            throw Refusal.because("%s is being replaced already, by %s".formatted(oldPath, other.path()));
+            throw Refusal.because(
+                "%s is being replaced already, by %s".formatted(oldPath, other.path()));
           }
           Member member = joining.as(newMember(device));
           attachment.attach(
@@ -239,12 +243,14 @@ public final class Membership {
         done,
         end -> {
           if (slots < 1 || slots > MAX_MEMBERS) {
-            throw Refusal.because("an array has 1 to %d members, not %d".formatted(MAX_MEMBERS, slots));
+            throw Refusal.because(
+                "an array has 1 to %d members, not %d".formatted(MAX_MEMBERS, slots));
           }
           for (Member member : members.all()) {
             if (member.slot() >= slots && member.isWritable()) {
               throw Refusal.because(
-                  "%s is in slot %d, which would go: fail and remove it first".formatted(member.path(), member.slot()));
+                  "%s is in slot %d, which would go: fail and remove it first"
+                      .formatted(member.path(), member.slot()));
             }
           }
           if (members.inSync() == 0) {
@@ -321,19 +327,23 @@ public final class Membership {
 
   private DeviceException reAddRefused(BlockDevice device, String why) {
     return Refusal.because(
-        "%s cannot be re-added to array %s because %s; to copy everything to it: nbdmirror add %s %s".formatted(device.path(), name, why, name, device.path()));
+        "%s cannot be re-added to array %s because %s; to copy everything to it: nbdmirror add %s %s"
+            .formatted(device.path(), name, why, name, device.path()));
   }
 
   private void requireNew(BlockDevice device) throws DeviceException {
     if (members.withPath(device.path()) != null) {
-      throw Refusal.because("%s is a member of array %s: remove it first".formatted(device.path(), name));
+      throw Refusal.because(
+          "%s is a member of array %s: remove it first".formatted(device.path(), name));
     }
     if (device.blockBytes() > members.blockBytes()) {
       throw Refusal.because(
-          "%s has blocks of %d bytes, and array %s is served in blocks of %d: assemble it anew with it".formatted(device.path(), device.blockBytes(), name, members.blockBytes()));
+          "%s has blocks of %d bytes, and array %s is served in blocks of %d: assemble it anew with it"
+              .formatted(device.path(), device.blockBytes(), name, members.blockBytes()));
     }
     if (members.all().size() >= MAX_MEMBERS) {
-      throw Refusal.because("array %s has %d members, which is all it can".formatted(name, MAX_MEMBERS));
+      throw Refusal.because(
+          "array %s has %d members, which is all it can".formatted(name, MAX_MEMBERS));
     }
   }
 
@@ -421,7 +431,8 @@ public final class Membership {
           Member member = members.withPath(path);
           if (member == null) {
             throw Refusal.because(
-                "%s is no member of array %s: there is %s".formatted(path, name, members.all().stream().map(Member::path).toList()));
+                "%s is no member of array %s: there is %s"
+                    .formatted(path, name, members.all().stream().map(Member::path).toList()));
           }
           change.make(member, end);
         });

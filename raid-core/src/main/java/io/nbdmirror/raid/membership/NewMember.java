@@ -113,7 +113,9 @@ final class NewMember {
 
   private DeviceException tooSmall(long neededSectors) {
     return Refusal.because(
-        "%s has %d bytes, and a member of this array needs %d".formatted(device.path(), device.sizeBytes(), neededSectors * MdSuperblock.SECTOR_BYTES));
+        "%s has %d bytes, and a member of this array needs %d"
+            .formatted(
+                device.path(), device.sizeBytes(), neededSectors * MdSuperblock.SECTOR_BYTES));
   }
 
   /**
