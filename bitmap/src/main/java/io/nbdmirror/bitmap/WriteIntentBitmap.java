@@ -237,6 +237,25 @@ public final class WriteIntentBitmap implements ChunkStates {
     counters.markAllNeeded();
   }
 
+  /** Whether any chunk must be copied. Goes through pages, not chunks; away from the write path. */
+  public boolean anyNeeded() {
+    if (counters.anyNeededByItself()) {
+      return true;
+    }
+    int page = counters.nextAllNeeded(0);
+    while (page >= 0) {
+      int set = pages.nextSet(geometry().firstChunkOf(page));
+      if (set < 0) {
+        return false;
+      }
+      if (geometry().pageOf(set) == page) {
+        return true;
+      }
+      page = counters.nextAllNeeded(geometry().pageOf(set));
+    }
+    return false;
+  }
+
   /**
    * Every member has what a chunk stands for, and none is absent: it need not be copied any more.
    */

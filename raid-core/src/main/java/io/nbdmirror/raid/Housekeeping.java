@@ -14,9 +14,8 @@ import io.nbdmirror.raid.resync.SyncEngine;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an idle array does every period: clears bits, and when none is left, or none may be cleared,
- * marks the superblocks clean (I8). A clean superblock with bits set would tell Linux that there is
- * nothing to resync, so clean comes last. Used on the array's loop.
+ * What an array does when it has time: clears bits every period, marks the superblocks clean sooner
+ * than that, and does both once more when it is stopped. Used on the array's loop.
  */
 final class Housekeeping {
   /** The timer runs this often in a period, to see whether bits fill up. */
@@ -27,17 +26,13 @@ final class Housekeeping {
 
   private static final int MIN_CHUNKS_TO_FILL = 64;
 
-  private final Members members;
   private final ArrayHealth health;
   private final SuperblockUpdates updates;
-  private final SyncEngine sync;
-  private final Doubt doubt;
-  private final InFlight writes;
   private final Scheduler scheduler;
+  private final CleanMarking clean;
   private ClearingDaemon clearing;
   private final Runnable tick = this::tick;
   private Scheduler.@Nullable Timer timer;
-  private long startedAtLastTick = -1;
   private boolean held;
   private boolean stopping;
   private int ticksSincePass;
@@ -50,12 +45,9 @@ final class Housekeeping {
       Doubt doubt,
       InFlight writes,
       Scheduler scheduler) {
-    this.members = members;
     this.health = health;
-    this.sync = sync;
-    this.doubt = doubt;
-    this.writes = writes;
     this.scheduler = scheduler;
+    clean = new CleanMarking(members, health, sync, doubt, writes, scheduler);
     updates = health.updates();
     clearing = newDaemon();
   }
@@ -64,7 +56,13 @@ final class Housekeeping {
     return new ClearingDaemon(health.bitmap(), health, scheduler);
   }
 
+  /** For how long nothing is written before the superblocks say clean; 0 for not before a stop. */
+  void setCleanDelayNanos(long nanos) {
+    clean.setDelayNanos(nanos);
+  }
+
   void start() {
+    clean.start();
     timer = scheduler.schedule(tick, tickNanos());
   }
 
@@ -91,9 +89,10 @@ final class Housekeeping {
         && bitmap.dirtyChunks() > bitmap.geometry().chunks() / DIRTY_SHARE;
   }
 
-  /** Runs no pass until {@link #release}; {@code quiet} runs once none is under way. */
+  /** Does nothing until {@link #release}; {@code quiet} runs once no pass is under way. */
   void hold(Runnable quiet) {
     held = true;
+    clean.hold();
     if (clearing.isRunning()) {
       whenPassEnds = quiet;
     } else {
@@ -104,6 +103,7 @@ final class Housekeeping {
   /** Passes run again, over the bitmap that the array has now. */
   void release() {
     held = false;
+    clean.release();
     clearing = newDaemon();
   }
 
@@ -112,32 +112,7 @@ final class Housekeeping {
     if (waiting != null) {
       whenPassEnds = null;
       waiting.run();
-      return;
     }
-    boolean quiet = writes.started() == startedAtLastTick;
-    startedAtLastTick = writes.started();
-    if (quiet && mayBeClean()) {
-      health.flushMembers(failure -> {
-        if (failure == null && writes.started() == startedAtLastTick && mayBeClean()) {
-          updates.markClean();
-        }
-      });
-    }
-  }
-
-  /** I8, but for the flush. A chunk that is NEEDED or being copied has its bit set. */
-  private boolean mayBeClean() {
-    return !stopping && !held && isActiveForNothing();
-  }
-
-  private boolean isActiveForNothing() {
-    return updates.isActive()
-        && updates.isSettled()
-        && writes.count() == 0
-        && health.broken() == null
-        && !sync.isRunning()
-        && doubt.isEmpty()
-        && (members.isDegraded() || health.bitmap().dirtyChunks() == 0);
   }
 
   /**
@@ -148,6 +123,7 @@ final class Housekeeping {
    */
   void stop(Completion stopped) {
     stopping = true;
+    clean.stop();
     if (timer != null) {
       timer.cancel();
     }
@@ -168,7 +144,7 @@ final class Housekeeping {
       return;
     }
     updates.whenSettled(() -> {
-      if (isActiveForNothing()) {
+      if (clean.isActiveForNothing()) {
         updates.markClean();
       }
       updates.whenSettled(() -> stopped.completed(health.broken()));

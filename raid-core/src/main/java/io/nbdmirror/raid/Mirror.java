@@ -92,7 +92,8 @@ public final class Mirror implements BlockDevice {
             members,
             found.pages(),
             found.place(),
-            found.unclean() || members.isDegraded(),
+            // A single copy has nothing to differ from.
+            members.isDegraded() || (found.unclean() && members.inSync() > 1),
             found.events(),
             found.readOnly(),
             scheduler);
@@ -171,6 +172,14 @@ public final class Mirror implements BlockDevice {
    */
   public void setMemberTimeoutNanos(long memberTimeoutNanos) {
     hangWatch.setTimeoutNanos(memberTimeoutNanos);
+  }
+
+  /**
+   * When nothing was written for so long, the superblocks say clean, so that a crash means no
+   * resync; 200 ms unless set, as in md. 0 for not before the array is stopped.
+   */
+  public void setCleanDelayNanos(long cleanDelayNanos) {
+    housekeeping.setCleanDelayNanos(cleanDelayNanos);
   }
 
   private void tellStarted() {

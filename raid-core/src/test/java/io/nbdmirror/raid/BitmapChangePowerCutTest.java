@@ -57,6 +57,7 @@ class BitmapChangePowerCutTest {
     array.scheduler.runUntilIdle();
     WriteHistory history = new WriteHistory(SIZE);
     SplittableRandom random = new SplittableRandom(seed);
+    SplittableRandom decisions = random.split();
     for (SimulatedDevice device : array.devices) {
       watch(device, array, history, random, cacheLost);
     }
@@ -66,7 +67,7 @@ class BitmapChangePowerCutTest {
             history,
             seed,
             () -> {
-              if (random.nextInt(4) == 0 && mirror.bitmapChangeRefusal().isEmpty()) {
+              if (decisions.nextInt(4) == 0 && mirror.bitmapChangeRefusal().isEmpty()) {
                 change(array, mirror, history, random, cacheLost);
               }
             })

@@ -77,6 +77,7 @@ class BitmapChangeTest {
 
   @Test
   void withoutABitmapAnUncleanStopIsAFullResyncAndWithOneAgainItIsNot() {
+    mirror.setCleanDelayNanos(0);
     assertThat(change(BitmapTarget.NONE)).isNull();
     client.write(0, 512, 1);
     assertThat(mirror.status().bitmap().kind()).isEqualTo(ArrayStatus.BitmapKind.NONE);

@@ -29,6 +29,7 @@ class MemberHangTest {
 
   @BeforeEach
   void makeActive() {
+    mirror.setCleanDelayNanos(0);
     assertThat(client.write(0, 64 << 10, 1)).isNull();
   }
 
@@ -130,6 +131,7 @@ class MemberHangTest {
 
   @Test
   void aSuperblockThatHangsFailsTheMember() {
+    mirror.setCleanDelayNanos(SECOND);
     array.scheduler.advance(60 * SECOND);
     assertThat(mirror.status().state()).isEqualTo(ArrayStatus.State.CLEAN);
     stuck(1, Operation.WRITE, 4096);

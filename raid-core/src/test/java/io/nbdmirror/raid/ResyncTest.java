@@ -92,23 +92,6 @@ class ResyncTest {
   }
 
   @Test
-  void cleanComesAfterTheLastBit() {
-    Mirror mirror = array.assemble();
-    ArrayClient client = new ArrayClient(array, mirror);
-    assertThat(client.write(0, 4096, 'w')).isNull();
-    boolean[] seen = new boolean[2];
-    for (int i = 0; i < 400; i++) {
-      array.scheduler.advance(SECOND / 10);
-      boolean clean = array.superblock(0).resyncOffset() == MdSuperblock.RESYNC_OFFSET_CLEAN;
-      seen[clean ? 1 : 0] = true;
-      assertThat(clean && TestArray.bit(array.devices.getFirst(), 0))
-          .as("clean, with a bit set")
-          .isFalse();
-    }
-    assertThat(seen).containsOnly(true);
-  }
-
-  @Test
   void holesOnBothSidesAreSkippedAndHolesInTheSourceArePunched() {
     fill(0, CHUNK, CHUNK, 'P');
     fill(1, 2 * CHUNK, CHUNK, 'Q');

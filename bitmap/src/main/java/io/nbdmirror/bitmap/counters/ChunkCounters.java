@@ -47,6 +47,7 @@ public final class ChunkCounters {
   private final BitSet allNeeded;
 
   private int agedChunks;
+  private int neededChunks;
 
   /**
    * Counters of chunks that are all idle, or have no bit set.
@@ -69,6 +70,16 @@ public final class ChunkCounters {
   /** How many chunks the next pass may clear. */
   public int agedChunks() {
     return agedChunks;
+  }
+
+  /** Whether a chunk is NEEDED by its own counter, and not only because its whole page is. */
+  public boolean anyNeededByItself() {
+    return neededChunks > 0;
+  }
+
+  /** The first page from {@code from} on whose set bits are all NEEDED; -1 when there is none. */
+  public int nextAllNeeded(int from) {
+    return allNeeded.nextSetBit(from);
   }
 
   /** Whether the page has chunks that the next pass may clear. */
@@ -194,6 +205,10 @@ public final class ChunkCounters {
     int aged = (after == AGED ? 1 : 0) - (before == AGED ? 1 : 0);
     page.aged += aged;
     agedChunks += aged;
+    int needed = (after & NEEDED) - (before & NEEDED);
+    if (needed != 0) {
+      neededChunks += Integer.signum(needed);
+    }
   }
 
   private int value(int chunk) {

@@ -49,6 +49,7 @@ public final class SuperblockUpdates {
   private ArrayDeque<Waiter> waiters = new ArrayDeque<>();
   private ArrayDeque<Waiter> woken = new ArrayDeque<>();
 
+  private Runnable activeListener = () -> {};
   private long events;
   private boolean active;
   private boolean wantActive;
@@ -110,11 +111,20 @@ public final class SuperblockUpdates {
     }
   }
 
-  /** Before the first write after a clean period (a write's life, step 2). */
+  /** {@code listener} runs each time {@link #markActive} ends a clean period. */
+  public void onActive(Runnable listener) {
+    activeListener = listener;
+  }
+
+  /**
+   * Before the first write after a clean period (a write's life, step 2). Who calls this while that
+   * is being recorded waits for the same update.
+   */
   public void markActive() {
-    if (!active || !wantActive) {
+    if (!wantActive) {
       wantActive = true;
       request(1);
+      activeListener.run();
     }
   }
 
