@@ -102,7 +102,7 @@ public final class ServedArray {
   public boolean isCalled(String nameOrUuid) {
     return name.equals(nameOrUuid)
         || storedName.equals(nameOrUuid)
-        || uuid.toString().equalsIgnoreCase(nameOrUuid);
+        || ArrayUuid.parse(nameOrUuid).stream().anyMatch(uuid::equals);
   }
 
   public CompletableFuture<ArraySnapshot> snapshot() {

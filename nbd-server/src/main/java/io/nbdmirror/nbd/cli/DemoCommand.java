@@ -7,6 +7,8 @@ import io.nbdmirror.io.engine.PoolEngine;
 import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.listen.ListenAddress;
+import io.nbdmirror.nbd.serve.ArrayOptions;
+import io.nbdmirror.nbd.serve.MemberPath;
 import io.nbdmirror.nbd.serve.ServeOptions;
 import io.nbdmirror.nbd.serve.Server;
 import java.io.IOException;
@@ -87,10 +89,11 @@ final class DemoCommand implements Callable<Integer> {
     PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
     Serving.run(
         new ServeOptions(
-            members.stream().map(member -> member.toAbsolutePath().toString()).toList(),
+            members.stream().map(MemberPath::file).toList(),
+            List.of(),
+            ArrayOptions.USUAL,
             List.of(),
             Writing.AUTO,
-            false,
             false,
             false,
             new PoolEngine(),

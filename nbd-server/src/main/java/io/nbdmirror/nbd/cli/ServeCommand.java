@@ -5,6 +5,8 @@ import io.nbdmirror.io.engine.PoolEngine;
 import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.listen.ListenAddress;
+import io.nbdmirror.nbd.serve.ArrayChoice;
+import io.nbdmirror.nbd.serve.MemberPath;
 import io.nbdmirror.nbd.serve.ServeOptions;
 import java.nio.file.Path;
 import java.util.List;
@@ -16,6 +18,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -35,6 +38,7 @@ import picocli.CommandLine.Spec;
       "  nbdmirror serve a.img b.img",
       "  nbdmirror serve --listen unix:/run/data.sock --listen tcp:127.0.0.1:0 /dev/sdb /dev/sdc",
       "  nbdmirror serve --degraded a.img",
+      "  nbdmirror serve --config /etc/nbdmirror.toml",
       "  nbdmirror serve --bitmap /var/lib/nbdmirror/data.bitmap /dev/sdb /dev/sdc",
     })
 final class ServeCommand implements Callable<Integer> {
@@ -53,8 +57,22 @@ final class ServeCommand implements Callable<Integer> {
 
   @Mixin private Verbosity verbosity = new Verbosity();
 
-  @Parameters(arity = "1..*", paramLabel = "MEMBER", description = "Files or block devices.")
+  @Mixin private ArrayFlags arrayFlags = new ArrayFlags();
+
+  @Parameters(arity = "0..*", paramLabel = "MEMBER", description = "Files or block devices.")
   private List<Path> members = List.of();
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description =
+          "Take members and flags from this file; what is on the command line goes before it.")
+  private @Nullable Path config;
+
+  @Option(
+      names = "--check-config",
+      description = "Only say whether the file given by --config is right.")
+  private boolean checkConfig;
 
   @Option(
       names = "--listen",
@@ -92,11 +110,6 @@ final class ServeCommand implements Callable<Integer> {
               + " raw where that is safe and permitted (default: ${DEFAULT-VALUE}).")
   private Writing bitmapWriting = Writing.AUTO;
 
-  @Option(
-      names = "--degraded",
-      description = "Start although a member is absent that was in sync when last seen.")
-  private boolean degraded;
-
   @Option(names = "--read-only", description = "Write nothing to any member, not even a resync.")
   private boolean readOnly;
 
@@ -112,21 +125,47 @@ final class ServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws CommandException, InterruptedException {
+    CommandSpec command = Objects.requireNonNull(spec);
+    List<MemberPath> files = members.stream().map(MemberPath::file).toList();
+    List<ArrayChoice> arrays = List.of();
+    Path file = config;
+    if (file != null) {
+      ServeConfig configured = new ServeConfig(file, command);
+      configured.applyFlags();
+      List<MemberPath> configuredFiles = configured.members();
+      files = files.isEmpty() ? configuredFiles : files;
+      arrays = configured.arrays();
+    } else if (checkConfig) {
+      throw usage("--check-config needs a --config FILE to check");
+    }
+    if (files.isEmpty() && arrays.stream().allMatch(array -> array.members().isEmpty())) {
+      throw usage("which members? name them, or a --config FILE that does");
+    }
+    if (checkConfig) {
+      command.commandLine().getOut().println(file + " is right");
+      return NbdMirrorCommand.EXIT_DONE;
+    }
     verbosity.apply();
-    Serving.run(
-        new ServeOptions(
-            absolute(members),
-            absolute(bitmaps),
-            bitmapWriting,
-            degraded,
-            readOnly,
-            direct,
-            engine(),
-            listen,
-            admin),
-        Objects.requireNonNull(spec).commandLine().getOut(),
-        _ -> {});
+    Serving.run(options(files, arrays), command.commandLine().getOut(), _ -> {});
     return NbdMirrorCommand.EXIT_DONE;
+  }
+
+  private ServeOptions options(List<MemberPath> files, List<ArrayChoice> arrays) {
+    return new ServeOptions(
+        files,
+        arrays,
+        arrayFlags.options(),
+        absolute(bitmaps),
+        bitmapWriting,
+        readOnly,
+        direct,
+        engine(),
+        listen,
+        admin);
+  }
+
+  private ParameterException usage(String sentence) {
+    return new ParameterException(Objects.requireNonNull(spec).commandLine(), sentence);
   }
 
   private static List<String> absolute(List<Path> paths) {

@@ -33,9 +33,9 @@ record ArrayStart(
    */
   static ArrayStart assemble(
       ArrayPlan plan,
+      ArrayOptions options,
       List<BlockDevice> devices,
       @Nullable HeldFile bitmapFile,
-      boolean degraded,
       boolean readOnly,
       Scheduler loop)
       throws StartException, InterruptedException {
@@ -44,11 +44,12 @@ record ArrayStart(
         Assembly.assemble(
             devices,
             bitmapFile == null ? null : new BitmapFile(bitmapFile, bitmapFile.isRaw()),
-            degraded,
+            options.degraded(),
             readOnly,
             loop,
             (mirror, failure) -> {
               if (mirror != null) {
+                mirror.setMemberTimeoutNanos(options.memberTimeout().toNanos());
                 assembled.complete(mirror);
               } else {
                 devices.forEach(BlockDevice::close);

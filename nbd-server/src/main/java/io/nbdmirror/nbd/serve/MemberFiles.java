@@ -34,23 +34,18 @@ final class MemberFiles {
   }
 
   /**
-   * Finds out which array each file belongs to, whoever else uses it; writes nothing.
+   * Finds out which array a file belongs to, whoever else uses it; writes nothing.
    *
    * @param loop does the reading
-   * @throws StartException when one cannot be opened or is no member
+   * @throws StartException when it cannot be opened or is no member
    */
-  List<Identity> identify(List<String> paths, Scheduler loop)
-      throws StartException, InterruptedException {
-    List<Identity> identities = new ArrayList<>();
-    for (String path : paths) {
-      FileDevice device = open(path, Access.READ_ONLY, loop);
-      try {
-        identities.add(identity(device, loop));
-      } finally {
-        loop.execute(device::close);
-      }
+  Identity identify(String path, Scheduler loop) throws StartException, InterruptedException {
+    FileDevice device = open(path, Access.READ_ONLY, loop);
+    try {
+      return identity(device, loop);
+    } finally {
+      loop.execute(device::close);
     }
-    return identities;
   }
 
   /**

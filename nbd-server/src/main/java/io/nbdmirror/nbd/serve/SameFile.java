@@ -31,7 +31,8 @@ final class SameFile {
     }
   }
 
-  private static String identity(String path) throws StartException {
+  /** The same for every name of one file or block device, and for no other. */
+  static String identity(String path) {
     try {
       Map<String, Object> attributes =
           Files.readAttributes(Path.of(path), "unix:mode,dev,ino,rdev");

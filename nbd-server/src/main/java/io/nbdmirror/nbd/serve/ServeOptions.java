@@ -9,20 +9,22 @@ import java.util.List;
 /**
  * What to serve, how and where.
  *
- * @param members paths of the members, of one array or several
+ * @param members of one array or several
+ * @param arrays those that are told of one by one; they may have members of their own
+ * @param usual how all others are served
  * @param bitmapFiles paths of files that hold arrays' bitmaps
  * @param bitmapWriting how those are written
- * @param degraded start although a member that was in sync is absent
  * @param readOnly write nothing to any member
  * @param direct go past the page cache
  * @param engine does the members' input and output
  * @param listen where NBD clients connect
  */
 public record ServeOptions(
-    List<String> members,
+    List<MemberPath> members,
+    List<ArrayChoice> arrays,
+    ArrayOptions usual,
     List<String> bitmapFiles,
     Writing bitmapWriting,
-    boolean degraded,
     boolean readOnly,
     boolean direct,
     IoEngine engine,
@@ -30,6 +32,7 @@ public record ServeOptions(
     AdminAddress admin) {
   public ServeOptions {
     members = List.copyOf(members);
+    arrays = List.copyOf(arrays);
     bitmapFiles = List.copyOf(bitmapFiles);
     listen = List.copyOf(listen);
   }

@@ -67,11 +67,8 @@ public final class Startup {
   }
 
   private Server assemble() throws StartException, InterruptedException {
-    List<String> files = new ArrayList<>(options.members());
-    files.addAll(options.bitmapFiles());
-    SameFile.refuse(files);
     BitmapKeeper keeper = new BitmapKeeper(options.engine());
-    Loops loops = new Loops(options.members().size());
+    Loops loops = new Loops(Math.max(options.members().size(), options.arrays().size()));
     undo.push(loops::close);
     // After the arrays have given their files back, and before the loops end that do it.
     undo.push(keeper::close);
@@ -102,15 +99,17 @@ public final class Startup {
   private List<ArrayStart> arrays(Loops loops, BitmapKeeper keeper)
       throws StartException, InterruptedException {
     MemberFiles files = new MemberFiles(options.engine(), options.direct(), options.readOnly());
-    List<ArrayPlan> plans = ArrayPlan.of(files.identify(options.members(), loops.next()));
+    List<Selection.Chosen> chosen = Selection.of(options, files, loops.next());
     Map<UUID, String> names =
-        plans.stream().collect(Collectors.toMap(ArrayPlan::uuid, ArrayPlan::name));
+        chosen.stream()
+            .map(Selection.Chosen::plan)
+            .collect(Collectors.toMap(ArrayPlan::uuid, ArrayPlan::name));
     Map<UUID, String> bitmaps =
         BitmapFiles.identify(options.bitmapFiles(), names, loops.next(), options.engine());
     List<ArrayStart> starts = new ArrayList<>();
-    for (ArrayPlan plan : plans) {
+    for (Selection.Chosen array : chosen) {
       EventLoopScheduler loop = loops.next();
-      ArrayStart start = array(plan, bitmaps.get(plan.uuid()), files, keeper, loop);
+      ArrayStart start = array(array, bitmaps.get(array.plan().uuid()), files, keeper, loop);
       undo.push(start::giveUp);
       starts.add(start);
     }
@@ -118,12 +117,13 @@ public final class Startup {
   }
 
   private ArrayStart array(
-      ArrayPlan plan,
+      Selection.Chosen array,
       @Nullable String bitmapPath,
       MemberFiles files,
       BitmapKeeper keeper,
       EventLoopScheduler loop)
       throws StartException, InterruptedException {
+    ArrayPlan plan = array.plan();
     List<BlockDevice> devices = files.open(plan, loop);
     HeldFile bitmapFile = null;
     if (bitmapPath != null) {
@@ -137,8 +137,7 @@ public final class Startup {
       keeper.awaitAtEnd(bitmapFile);
     }
     ArrayStart start =
-        ArrayStart.assemble(
-            plan, devices, bitmapFile, options.degraded(), options.readOnly(), loop);
+        ArrayStart.assemble(plan, array.options(), devices, bitmapFile, options.readOnly(), loop);
     if (bitmapFile != null && !options.readOnly()) {
       keeper.keep(bitmapFile, start.mirror(), loop);
     }

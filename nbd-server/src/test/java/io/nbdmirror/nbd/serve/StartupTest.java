@@ -14,6 +14,7 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -27,6 +28,8 @@ class StartupTest {
   @TempDir private Path folder;
   private Map<String, String> environment;
   private final List<String> members = new ArrayList<>();
+  private final List<MemberPath> patterns = new ArrayList<>();
+  private final List<ArrayChoice> arrays = new ArrayList<>();
   private final List<String> bitmapFiles = new ArrayList<>();
   private boolean degraded;
   private boolean readOnly;
@@ -64,7 +67,7 @@ class StartupTest {
     assertThat(client.post("/api/v1/stop"))
         .asString(StandardCharsets.UTF_8)
         .isEqualTo("{\"stopped\":[\"home\"]}");
-    assertThat(presence.awaitEnd(java.time.Duration.ofSeconds(10))).isTrue();
+    assertThat(presence.awaitEnd(Duration.ofSeconds(10))).isTrue();
     end.join();
     for (MemberFixture member : pair) {
       assertThat(member.read().resyncOffset()).isEqualTo(MdSuperblock.RESYNC_OFFSET_CLEAN);
@@ -183,17 +186,98 @@ class StartupTest {
     unchanged(before);
   }
 
+  @Test
+  void aPatternTakesMembersAndPassesOverWhatElseItMatches() throws Exception {
+    MemberFixture[] pair = MemberFixture.pair(folder, "home");
+    Files.createSymbolicLink(folder.resolve("home-link"), pair[0].path());
+    Files.write(folder.resolve("home-notes"), new byte[100]);
+    Files.createDirectory(folder.resolve("home-folder"));
+    patterns.add(MemberPath.fileOrPattern("home-*", folder));
+    Server server = start();
+    assertThat(get(server, "/api/v1/arrays")).contains("\"state\":\"clean\"");
+    assertThat(stop(server)).isEmpty();
+  }
+
+  @Test
+  void aPatternThatMatchesNoMemberIsASentence() {
+    patterns.add(MemberPath.fileOrPattern("none-*", folder));
+    assertThatThrownBy(this::start)
+        .isInstanceOf(StartException.class)
+        .hasMessage("no member was found: name files or block devices that carry an md superblock");
+  }
+
+  @Test
+  void anArrayToldOfByUuidTakesItsOwnMembersFromAPatternOfMany() throws Exception {
+    MemberFixture.pair(folder, "one");
+    MemberFixture[] two = MemberFixture.pair(folder, "two");
+    Files.delete(two[1].path());
+    MemberPath all = MemberPath.fileOrPattern("{one,two}-?", folder);
+    arrays.add(
+        new ArrayChoice(
+            "the array in line 1",
+            MemberFixture.uuidOf("two"),
+            List.of(all),
+            ArrayOptions.USUAL.withDegraded(true)));
+    Server server = start();
+    assertThat(get(server, "/api/v1/arrays"))
+        .contains("\"name\":\"two\"", "\"state\":\"degraded\"")
+        .doesNotContain("\"name\":\"one\"");
+    assertThat(stop(server)).isEmpty();
+  }
+
+  @Test
+  void anArrayToldOfByItsMembersHasItsOwnOptions() throws Exception {
+    give(MemberFixture.pair(folder, "one"));
+    MemberFixture[] two = MemberFixture.pair(folder, "two");
+    arrays.add(
+        new ArrayChoice(
+            "the array in line 1",
+            null,
+            List.of(MemberPath.file(two[0].path())),
+            ArrayOptions.USUAL.withDegraded(true)));
+    Server server = start();
+    assertThat(get(server, "/api/v1/arrays"))
+        .contains("\"name\":\"one\"", "\"state\":\"clean\"", "\"state\":\"degraded\"");
+    assertThat(stop(server)).isEmpty();
+  }
+
+  @Test
+  void anArrayThatContradictsItselfIsRefusedByItsLine() throws Exception {
+    MemberFixture[] one = MemberFixture.pair(folder, "one");
+    MemberFixture[] two = MemberFixture.pair(folder, "two");
+    List<MemberPath> both = List.of(MemberPath.file(one[0].path()), MemberPath.file(two[0].path()));
+    arrays.add(new ArrayChoice("the array in line 1", null, both, ArrayOptions.USUAL));
+    assertThatThrownBy(this::start)
+        .hasMessageMatching(
+            "the array in line 1 has members of .* and .*: say by uuid which is meant");
+    arrays.set(
+        0,
+        new ArrayChoice(
+            "the array in line 1", MemberFixture.uuidOf("one"), both, ArrayOptions.USUAL));
+    assertThatThrownBy(this::start)
+        .hasMessageMatching(two[0].path() + " belongs to array .*, not to the array in line 1");
+    arrays.set(
+        0,
+        new ArrayChoice(
+            "the array in line 1", MemberFixture.uuidOf("none"), List.of(), ArrayOptions.USUAL));
+    give(one);
+    assertThatThrownBy(this::start).hasMessage("no member of the array in line 1 was found");
+  }
+
   private void give(MemberFixture... fixtures) {
     Arrays.stream(fixtures).forEach(fixture -> members.add(fixture.path().toString()));
   }
 
   private Server start() throws StartException, InterruptedException {
+    List<MemberPath> paths = new ArrayList<>(patterns);
+    members.forEach(member -> paths.add(MemberPath.file(Path.of(member))));
     return new Startup(
             new ServeOptions(
-                members,
+                paths,
+                arrays,
+                new ArrayOptions(degraded, Duration.ofSeconds(30)),
                 bitmapFiles,
                 Writing.FILE,
-                degraded,
                 readOnly,
                 false,
                 new PoolEngine(),
