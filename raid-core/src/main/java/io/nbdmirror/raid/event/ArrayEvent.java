@@ -24,8 +24,14 @@ public record ArrayEvent(Kind kind, String array, String member, String detail) 
     SPARE_ACTIVE("SpareActive"),
     /** A resync, recovery, check or repair began. */
     REBUILD_STARTED("RebuildStarted"),
-    /** It passed another fifth of the way. */
-    REBUILD_PROGRESS("RebuildNN"),
+    /** It has come a fifth of the way. */
+    REBUILD_20("Rebuild20"),
+    /** It has come two fifths of the way. */
+    REBUILD_40("Rebuild40"),
+    /** It has come three fifths of the way. */
+    REBUILD_60("Rebuild60"),
+    /** It has come four fifths of the way. */
+    REBUILD_80("Rebuild80"),
     /** It ended, whether or not it was complete. */
     REBUILD_FINISHED("RebuildFinished"),
     /** A check or repair found members to differ. */
@@ -43,6 +49,21 @@ public record ArrayEvent(Kind kind, String array, String member, String detail) 
 
     Kind(String word) {
       this.word = word;
+    }
+
+    /**
+     * How far a resync, recovery, check or repair has come.
+     *
+     * @param fifths 1 to 4
+     */
+    public static Kind rebuilt(int fifths) {
+      return switch (fifths) {
+        case 1 -> REBUILD_20;
+        case 2 -> REBUILD_40;
+        case 3 -> REBUILD_60;
+        case 4 -> REBUILD_80;
+        default -> throw new IllegalArgumentException(fifths + " fifths are not told of");
+      };
     }
 
     /** The name as programs are told it. */

@@ -241,7 +241,7 @@ public final class SyncEngine {
       health
           .happenings()
           .tell(
-              ArrayEvent.Kind.REBUILD_PROGRESS,
+              ArrayEvent.Kind.rebuilt(part),
               "%s has done %d %%".formatted(running.action(), part * 100 / PROGRESS_PARTS));
     }
   }
