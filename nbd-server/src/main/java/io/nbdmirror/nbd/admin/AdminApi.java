@@ -9,15 +9,13 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 /** The admin API's routes and what stands behind each. Runs on threads that may wait. */
 final class AdminApi {
   private final Control control;
   private final MetricsPage metrics;
   private final Duration patience;
+  private final ArrayLookup lookup;
 
   /**
    * @param patience how long an array's loop may take to answer before it counts as stuck
@@ -26,10 +24,13 @@ final class AdminApi {
     this.control = control;
     this.metrics = metrics;
     this.patience = patience;
+    lookup = new ArrayLookup(control, patience);
   }
 
   AdminRoutes routes() {
-    return new AdminRoutes()
+    AdminRoutes routes = new AdminRoutes();
+    new ChangeRoutes(control, lookup).addTo(routes);
+    return routes
         .get("/api/v1/arrays", _ -> arrays())
         .get("/api/v1/arrays/{array}", this::detail)
         .get("/api/v1/arrays/{array}/bitmap", this::bitmap)
@@ -49,26 +50,18 @@ final class AdminApi {
   }
 
   private AdminReply detail(AdminRequest request) throws AdminException, InterruptedException {
-    ServedArray array = array(request);
+    ServedArray array = lookup.array(request);
     return told(array, array.detail());
   }
 
   private AdminReply bitmap(AdminRequest request) throws AdminException, InterruptedException {
-    ServedArray array = array(request);
+    ServedArray array = lookup.array(request);
     return told(array, array.bitmap());
   }
 
   private AdminReply told(ServedArray array, CompletableFuture<?> answer)
       throws AdminException, InterruptedException {
-    try {
-      return AdminReply.json(answer.get(patience.toNanos(), TimeUnit.NANOSECONDS));
-    } catch (TimeoutException _) {
-      throw stuck(List.of(array.name()));
-    } catch (ExecutionException e) {
-      throw new AdminException(
-          HttpResponseStatus.SERVICE_UNAVAILABLE,
-          "array %s cannot tell its state: %s".formatted(array.name(), e.getCause()));
-    }
+    return AdminReply.json(lookup.answer(array, answer));
   }
 
   private AdminReply clients() {
@@ -77,13 +70,14 @@ final class AdminApi {
 
   private AdminReply stopAll(AdminRequest request) throws AdminException, InterruptedException {
     request.requireEmptyBody();
-    return AdminReply.json(new AdminDocuments.Stopped(outcome(control.stop())));
+    return AdminReply.json(new AdminDocuments.Stopped(ArrayLookup.outcome(control.stop())));
   }
 
   private AdminReply stopOne(AdminRequest request) throws AdminException, InterruptedException {
     request.requireEmptyBody();
-    ServedArray array = array(request);
-    return AdminReply.json(new AdminDocuments.Stopped(List.of(outcome(control.stop(array)))));
+    ServedArray array = lookup.array(request);
+    return AdminReply.json(
+        new AdminDocuments.Stopped(List.of(ArrayLookup.outcome(control.stop(array)))));
   }
 
   private AdminReply addBitmap(AdminRequest request) throws AdminException, InterruptedException {
@@ -95,20 +89,21 @@ final class AdminApi {
           "location is \"internal\" or the absolute path of a file, not '%s'".formatted(location));
     }
     Writing writing = wanted.writing() == null ? Writing.AUTO : wanted.writing();
-    ServedArray array = array(request);
+    ServedArray array = lookup.array(request);
     return changed(array, control.addBitmap(array, location, wanted.chunkBytes(), writing));
   }
 
   private AdminReply removeBitmap(AdminRequest request)
       throws AdminException, InterruptedException {
     request.requireEmptyBody();
-    ServedArray array = array(request);
+    ServedArray array = lookup.array(request);
     return changed(array, control.removeBitmap(array));
   }
 
   private static AdminReply changed(ServedArray array, CompletableFuture<String> change)
       throws AdminException, InterruptedException {
-    return AdminReply.json(new AdminDocuments.BitmapChanged(array.name(), outcome(change)));
+    return AdminReply.json(
+        new AdminDocuments.BitmapChanged(array.name(), ArrayLookup.outcome(change)));
   }
 
   private AdminReply metrics() throws InterruptedException {
@@ -133,42 +128,8 @@ final class AdminApi {
   private ArrayPoll poll() throws AdminException, InterruptedException {
     ArrayPoll poll = ArrayPoll.of(control.arrays(), patience);
     if (!poll.silent().isEmpty()) {
-      throw stuck(poll.silent());
+      throw lookup.stuck(poll.silent());
     }
     return poll;
-  }
-
-  private AdminException stuck(List<String> names) {
-    return new AdminException(
-        HttpResponseStatus.SERVICE_UNAVAILABLE,
-        "array %s did not answer within %d ms; its loop is stuck or overloaded"
-            .formatted(String.join(", ", names), patience.toMillis()));
-  }
-
-  private ServedArray array(AdminRequest request) throws AdminException {
-    String name = request.variable("array");
-    return control.arrays().stream()
-        .filter(array -> array.isCalled(name))
-        .findFirst()
-        .orElseThrow(() ->
-            new AdminException(
-                HttpResponseStatus.NOT_FOUND,
-                "no array '%s' is served here; there is %s".formatted(name, names())));
-  }
-
-  private String names() {
-    List<String> names = control.arrays().stream().map(ServedArray::name).toList();
-    return names.isEmpty() ? "none" : String.join(", ", names);
-  }
-
-  private static <T> T outcome(CompletableFuture<T> change)
-      throws AdminException, InterruptedException {
-    try {
-      return change.get();
-    } catch (ExecutionException e) {
-      Throwable cause = e.getCause() == null ? e : e.getCause();
-      throw new AdminException(
-          HttpResponseStatus.INTERNAL_SERVER_ERROR, String.valueOf(cause.getMessage()));
-    }
   }
 }

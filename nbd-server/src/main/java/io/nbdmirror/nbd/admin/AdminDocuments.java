@@ -4,6 +4,7 @@ import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.listen.ClientStatus;
 import io.nbdmirror.raid.status.ArrayStatus;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The admin API's documents that are not one array's own. */
 public final class AdminDocuments {
@@ -37,6 +38,40 @@ public final class AdminDocuments {
    * @param bitmap where it is kept now, for people
    */
   public record BitmapChanged(String array, String bitmap) {}
+
+  /**
+   * The body of {@code POST /api/v1/arrays/{array}/members/…}, but for replace and set.
+   *
+   * @param member its absolute path
+   * @param force for add: whatever it carries
+   */
+  public record OneMember(@Nullable String member, boolean force) {}
+
+  /**
+   * The body of {@code POST /api/v1/arrays/{array}/members/replace}.
+   *
+   * @param member the absolute path of the one that goes
+   * @param by of the one that comes
+   * @param force whatever that carries
+   */
+  public record Replacement(@Nullable String member, @Nullable String by, boolean force) {}
+
+  /** The body of {@code POST /api/v1/arrays/{array}/members/set}. */
+  public record MemberFlags(@Nullable String member, @Nullable Boolean writeMostly) {}
+
+  /**
+   * The body of {@code POST /api/v1/arrays/{array}/grow}.
+   *
+   * @param raidDevices how many members the complete array has
+   */
+  public record Growth(@Nullable Integer raidDevices) {}
+
+  /**
+   * The answer to a change of an array or its members.
+   *
+   * @param done what was done, for people
+   */
+  public record Changed(String array, String done) {}
 
   /**
    * The answer to a health question that found nothing wrong.

@@ -37,6 +37,27 @@ public interface Control {
   CompletableFuture<String> removeBitmap(ServedArray array);
 
   /**
+   * Gives an array a new member while it runs: a spare, or one that is rebuilt at once.
+   *
+   * @param path absolute, of a file or block device
+   * @param force whatever it carries
+   * @return what became of it, for people; fails with a {@link
+   *     io.nbdmirror.nbd.array.RefusedException} or what was in the way, the file being closed
+   */
+  CompletableFuture<String> addMember(ServedArray array, String path, boolean force);
+
+  /** As {@link #addMember}, for a member that was one before. */
+  CompletableFuture<String> reAddMember(ServedArray array, String path);
+
+  /**
+   * As {@link #addMember}, for one that takes the place of another when it has everything.
+   *
+   * @param old the path that the array knows the other by
+   */
+  CompletableFuture<String> replaceMember(
+      ServedArray array, String old, String path, boolean force);
+
+  /**
    * Stops one array; the server ends with its last one.
    *
    * @return its name; fails with what kept the array from being left clean

@@ -2,7 +2,9 @@ package io.nbdmirror.nbd.array;
 
 import io.nbdmirror.bitmap.WriteIntentBitmap;
 import io.nbdmirror.bitmap.format.BitmapSurvey;
+import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Completion;
+import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.Mirror;
 import io.nbdmirror.raid.status.ArrayCounters;
@@ -30,7 +32,33 @@ public final class ServedArray {
 
     WriteIntentBitmap bitmap();
 
+    /** Leaves a member out, as if it had failed. */
+    void failMember(String path, Completion done);
+
+    /** Lets a faulty member or a spare go. */
+    void removeMember(String path, Completion done);
+
+    /** Takes in a spare, which is rebuilt at once when a slot is free. */
+    void addMember(BlockDevice device, Completion done);
+
+    /** Takes a former member back, and copies to it only what the bitmap marks. */
+    void reAddMember(BlockDevice device, Completion done);
+
+    /** Copies a member to a new one, which takes its place when it has everything. */
+    void replaceMember(String oldPath, BlockDevice device, Completion done);
+
+    void setWriteMostly(String path, boolean writeMostly, Completion done);
+
+    /** Sets how many members the complete array has. */
+    void setSlots(int raidDevices, Completion done);
+
     void stop(Completion done);
+  }
+
+  /** Asks the engine for a change; {@code done} is told when it is made, or why it is not. */
+  @FunctionalInterface
+  public interface Change {
+    void ask(Engine engine, Completion done);
   }
 
   /** Dirty chunks looked at in one turn of the loop: about a millisecond. */
@@ -81,6 +109,41 @@ public final class ServedArray {
     @Override
     public WriteIntentBitmap bitmap() {
       return mirror.bitmap();
+    }
+
+    @Override
+    public void failMember(String path, Completion done) {
+      mirror.membership().fail(path, done);
+    }
+
+    @Override
+    public void removeMember(String path, Completion done) {
+      mirror.membership().remove(path, done);
+    }
+
+    @Override
+    public void addMember(BlockDevice device, Completion done) {
+      mirror.membership().add(device, done);
+    }
+
+    @Override
+    public void reAddMember(BlockDevice device, Completion done) {
+      mirror.membership().reAdd(device, done);
+    }
+
+    @Override
+    public void replaceMember(String oldPath, BlockDevice device, Completion done) {
+      mirror.membership().replace(oldPath, device, done);
+    }
+
+    @Override
+    public void setWriteMostly(String path, boolean writeMostly, Completion done) {
+      mirror.membership().setWriteMostly(path, writeMostly, done);
+    }
+
+    @Override
+    public void setSlots(int raidDevices, Completion done) {
+      mirror.membership().setSlots(raidDevices, done);
     }
 
     @Override
@@ -153,17 +216,28 @@ public final class ServedArray {
     if (earlier != null) {
       return earlier;
     }
-    execute(
-        stopped,
-        () ->
-            engine.stop(failure -> {
-              if (failure == null) {
-                stopped.complete(name);
-              } else {
-                stopped.completeExceptionally(failure);
-              }
-            }));
+    execute(stopped, () -> engine.stop(failure -> complete(stopped, failure)));
     return stopped;
+  }
+
+  /**
+   * Has something about the array changed while it runs.
+   *
+   * @return the array's name when it is done; fails with a {@link io.nbdmirror.io.DeviceException}
+   *     that says why it is not
+   */
+  public CompletableFuture<String> change(Change change) {
+    CompletableFuture<String> changed = new CompletableFuture<>();
+    execute(changed, () -> change.ask(engine, failure -> complete(changed, failure)));
+    return changed;
+  }
+
+  private void complete(CompletableFuture<String> answer, @Nullable DeviceException failure) {
+    if (failure == null) {
+      answer.complete(name);
+    } else {
+      answer.completeExceptionally(failure);
+    }
   }
 
   private <T> CompletableFuture<T> onLoop(Supplier<T> question) {

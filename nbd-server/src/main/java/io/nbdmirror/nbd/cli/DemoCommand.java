@@ -97,6 +97,7 @@ final class DemoCommand implements Callable<Integer> {
             false,
             false,
             new PoolEngine(),
+            null,
             listen,
             admin),
         out,

@@ -63,6 +63,14 @@ final class ServeCommand implements Callable<Integer> {
   private List<Path> members = List.of();
 
   @Option(
+      names = "--on-event",
+      paramLabel = "PROGRAM",
+      description =
+          "Run PROGRAM EVENT ARRAY [MEMBER] for every change of an array or member, as 'mdadm"
+              + " --monitor --program' does.")
+  private @Nullable Path onEvent;
+
+  @Option(
       names = "--config",
       paramLabel = "FILE",
       description =
@@ -151,6 +159,7 @@ final class ServeCommand implements Callable<Integer> {
   }
 
   private ServeOptions options(List<MemberPath> files, List<ArrayChoice> arrays) {
+    Path program = onEvent;
     return new ServeOptions(
         files,
         arrays,
@@ -160,6 +169,7 @@ final class ServeCommand implements Callable<Integer> {
         readOnly,
         direct,
         engine(),
+        program == null ? null : program.toAbsolutePath(),
         listen,
         admin);
   }

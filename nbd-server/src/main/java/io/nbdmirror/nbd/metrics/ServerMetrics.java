@@ -10,12 +10,16 @@ import java.util.function.Supplier;
 public final class ServerMetrics {
   private final Collection<RequestTotals> requests = new CopyOnWriteArrayList<>();
   private final Supplier<Integer> clients;
+  private final EventTotals events;
+  private final EventCalls eventCalls;
 
   /**
    * @param clients how many are connected now; asked at each scrape, on any thread
    */
-  public ServerMetrics(Supplier<Integer> clients) {
+  public ServerMetrics(Supplier<Integer> clients, EventTotals events, EventCalls eventCalls) {
     this.clients = clients;
+    this.events = events;
+    this.eventCalls = eventCalls;
   }
 
   /** Shows these totals from now on. */
@@ -26,6 +30,8 @@ public final class ServerMetrics {
   void collect(Families families) {
     families.gauge(
         "nbdmirror_clients", "NBD clients that are connected.", clients.get(), Labels.EMPTY);
+    events.collect(families);
+    eventCalls.collect(families);
     requests.forEach(totals -> totals.collect(families));
   }
 }

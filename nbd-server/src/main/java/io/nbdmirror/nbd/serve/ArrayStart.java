@@ -3,6 +3,7 @@ package io.nbdmirror.nbd.serve;
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.io.held.HeldFile;
+import io.nbdmirror.nbd.alert.Alerts;
 import io.nbdmirror.nbd.array.ServedArray;
 import io.nbdmirror.nbd.export.Export;
 import io.nbdmirror.nbd.metrics.RequestTotals;
@@ -37,6 +38,7 @@ record ArrayStart(
       List<BlockDevice> devices,
       @Nullable HeldFile bitmapFile,
       boolean readOnly,
+      Alerts alerts,
       Scheduler loop)
       throws StartException, InterruptedException {
     CompletableFuture<Mirror> assembled = new CompletableFuture<>();
@@ -49,6 +51,7 @@ record ArrayStart(
             loop,
             (mirror, failure) -> {
               if (mirror != null) {
+                mirror.onEvent(alerts.of(plan.name()));
                 mirror.setMemberTimeoutNanos(options.memberTimeout().toNanos());
                 assembled.complete(mirror);
               } else {

@@ -57,19 +57,28 @@ final class MemberFiles {
     List<BlockDevice> devices = new ArrayList<>();
     try {
       for (String path : plan.paths()) {
-        log.info(
-            "array {}: member {}, {}, {} engine",
-            plan.name(),
-            path,
-            direct ? "direct" : "page-cached",
-            engine.name());
-        devices.add(open(path, readOnly ? Access.READ_ONLY : Access.EXCLUSIVE, loop));
+        devices.add(open(path, plan.name(), loop));
       }
       return devices;
     } catch (StartException e) {
       loop.execute(() -> devices.forEach(BlockDevice::close));
       throw e;
     }
+  }
+
+  /**
+   * Opens one member of an array, as {@link #open(ArrayPlan, Scheduler)} opens all.
+   *
+   * @throws StartException when it cannot be had
+   */
+  BlockDevice open(String path, String array, Scheduler loop) throws StartException {
+    log.info(
+        "array {}: member {}, {}, {} engine",
+        array,
+        path,
+        direct ? "direct" : "page-cached",
+        engine.name());
+    return open(path, readOnly ? Access.READ_ONLY : Access.EXCLUSIVE, loop);
   }
 
   private FileDevice open(String path, Access access, Scheduler loop) throws StartException {

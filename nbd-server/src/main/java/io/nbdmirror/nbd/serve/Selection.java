@@ -2,6 +2,7 @@ package io.nbdmirror.nbd.serve;
 
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.nbd.array.BitmapDocument;
+import io.nbdmirror.nbd.array.FileIdentity;
 import io.nbdmirror.nbd.serve.ArrayPlan.Identity;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -112,7 +113,7 @@ final class Selection {
     for (String file : files) {
       found.add(
           candidates.computeIfAbsent(
-              SameFile.identity(file), _ -> new Candidate(file, !member.pattern())));
+              FileIdentity.of(file), _ -> new Candidate(file, !member.pattern())));
     }
     return found;
   }

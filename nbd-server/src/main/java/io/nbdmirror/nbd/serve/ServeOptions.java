@@ -4,7 +4,9 @@ import io.nbdmirror.io.engine.IoEngine;
 import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.listen.ListenAddress;
+import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What to serve, how and where.
@@ -17,6 +19,7 @@ import java.util.List;
  * @param readOnly write nothing to any member
  * @param direct go past the page cache
  * @param engine does the members' input and output
+ * @param eventProgram is run for every event, by its absolute path; null when none is
  * @param listen where NBD clients connect
  */
 public record ServeOptions(
@@ -28,6 +31,7 @@ public record ServeOptions(
     boolean readOnly,
     boolean direct,
     IoEngine engine,
+    @Nullable Path eventProgram,
     List<ListenAddress> listen,
     AdminAddress admin) {
   public ServeOptions {

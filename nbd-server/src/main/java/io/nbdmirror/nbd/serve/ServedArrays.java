@@ -2,10 +2,12 @@ package io.nbdmirror.nbd.serve;
 
 import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.Control;
+import io.nbdmirror.nbd.alert.Alerts;
 import io.nbdmirror.nbd.array.ServedArray;
 import io.nbdmirror.nbd.export.ExportRegistry;
 import io.nbdmirror.nbd.listen.ClientStatus;
 import io.nbdmirror.nbd.listen.NbdServer;
+import io.nbdmirror.raid.event.ArrayEvent;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -34,16 +36,25 @@ final class ServedArrays implements Control {
   private final ExportRegistry exports;
   private final NbdServer clients;
   private final BitmapKeeper keeper;
+  private final MemberKeeper members;
+  private final Alerts alerts;
   private final CompletableFuture<List<String>> stopped = new CompletableFuture<>();
   private final Map<ArrayStart, CompletableFuture<String>> stops = new ConcurrentHashMap<>();
   private final List<String> failures = new CopyOnWriteArrayList<>();
   private volatile boolean started;
   private volatile boolean stopping;
 
-  ServedArrays(ExportRegistry exports, NbdServer clients, BitmapKeeper keeper) {
+  ServedArrays(
+      ExportRegistry exports,
+      NbdServer clients,
+      BitmapKeeper keeper,
+      MemberKeeper members,
+      Alerts alerts) {
     this.exports = exports;
     this.clients = clients;
     this.keeper = keeper;
+    this.members = members;
+    this.alerts = alerts;
   }
 
   /**
@@ -101,6 +112,44 @@ final class ServedArrays implements Control {
   @Override
   public CompletableFuture<String> removeBitmap(ServedArray array) {
     return withStart(array, start -> keeper.remove(start.mirror(), start.loop()));
+  }
+
+  @Override
+  public CompletableFuture<String> addMember(ServedArray array, String path, boolean force) {
+    return withStart(
+        array,
+        start ->
+            members.add(
+                newcomer(start, path, force),
+                false,
+                device -> array.change((engine, done) -> engine.addMember(device, done))));
+  }
+
+  @Override
+  public CompletableFuture<String> reAddMember(ServedArray array, String path) {
+    return withStart(
+        array,
+        start ->
+            members.add(
+                newcomer(start, path, false),
+                true,
+                device -> array.change((engine, done) -> engine.reAddMember(device, done))));
+  }
+
+  @Override
+  public CompletableFuture<String> replaceMember(
+      ServedArray array, String old, String path, boolean force) {
+    return withStart(
+        array,
+        start ->
+            members.add(
+                newcomer(start, path, force),
+                false,
+                device -> array.change((engine, done) -> engine.replaceMember(old, device, done))));
+  }
+
+  private MemberKeeper.Newcomer newcomer(ArrayStart start, String path, boolean overwrite) {
+    return new MemberKeeper.Newcomer(start.array(), start.loop(), arrays(), path, overwrite);
   }
 
   private CompletableFuture<String> withStart(
@@ -167,6 +216,14 @@ final class ServedArrays implements Control {
       log.error("{}", sentence);
       failures.add(sentence);
     }
+    alerts
+        .of(name)
+        .accept(
+            new ArrayEvent(
+                ArrayEvent.Kind.DEVICE_DISAPPEARED,
+                name,
+                "",
+                failure == null ? "stopped" : "stopped, but not clean"));
     running.remove(array);
   }
 

@@ -4,6 +4,7 @@ import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.admin.AdminServer;
 import io.nbdmirror.nbd.admin.AdminToken;
 import io.nbdmirror.nbd.admin.AdminTokenFile;
+import io.nbdmirror.nbd.alert.Alerts;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.listen.NbdServer;
 import java.io.IOException;
@@ -26,6 +27,8 @@ public final class Server {
   private final AdminTokenFile tokenFile;
   private final AdminToken token;
   private final BitmapKeeper keeper;
+  private final MemberKeeper members;
+  private final Alerts alerts;
   private final Loops loops;
 
   Server(
@@ -36,6 +39,8 @@ public final class Server {
       AdminTokenFile tokenFile,
       AdminToken token,
       BitmapKeeper keeper,
+      MemberKeeper members,
+      Alerts alerts,
       Loops loops) {
     this.arrays = arrays;
     this.clients = clients;
@@ -44,6 +49,8 @@ public final class Server {
     this.tokenFile = tokenFile;
     this.token = token;
     this.keeper = keeper;
+    this.members = members;
+    this.alerts = alerts;
     this.loops = loops;
   }
 
@@ -80,7 +87,9 @@ public final class Server {
     } catch (IOException e) {
       log.warn("cannot remove the admin token {}: {}", tokenFile.path(), e.toString());
     }
+    members.close();
     keeper.close();
+    alerts.close();
     loops.close();
     log.info("stopped");
     return List.copyOf(arrays.failures());

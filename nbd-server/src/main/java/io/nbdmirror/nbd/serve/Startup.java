@@ -6,6 +6,8 @@ import io.nbdmirror.io.loop.EventLoopScheduler;
 import io.nbdmirror.nbd.admin.AdminServer;
 import io.nbdmirror.nbd.admin.AdminToken;
 import io.nbdmirror.nbd.admin.AdminTokenFile;
+import io.nbdmirror.nbd.alert.Alerts;
+import io.nbdmirror.nbd.alert.EventProgram;
 import io.nbdmirror.nbd.export.Export;
 import io.nbdmirror.nbd.export.ExportRegistry;
 import io.nbdmirror.nbd.listen.ListenAddress;
@@ -14,6 +16,8 @@ import io.nbdmirror.nbd.metrics.MetricsPage;
 import io.nbdmirror.nbd.metrics.RequestTotals;
 import io.nbdmirror.nbd.metrics.ServerMetrics;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -72,15 +76,20 @@ public final class Startup {
     undo.push(loops::close);
     // After the arrays have given their files back, and before the loops end that do it.
     undo.push(keeper::close);
-    List<ArrayStart> starts = arrays(loops, keeper);
+    Alerts alerts = alerts();
+    MemberFiles files = new MemberFiles(options.engine(), options.direct(), options.readOnly());
+    MemberKeeper members = new MemberKeeper(files);
+    undo.push(members::close);
+    List<ArrayStart> starts = arrays(loops, files, keeper, alerts);
     starts.forEach(start -> totals.put(start.export(), start.totals()));
 
     ExportRegistry exports = new ExportRegistry();
     NbdServer clients = new NbdServer(exports, loops.group(), totals::get);
     undo.push(clients::close);
     List<ListenAddress> listening = listen(clients);
-    ServedArrays arrays = new ServedArrays(exports, clients, keeper);
-    ServerMetrics metrics = new ServerMetrics(() -> clients.clients().size());
+    ServedArrays arrays = new ServedArrays(exports, clients, keeper, members, alerts);
+    ServerMetrics metrics =
+        new ServerMetrics(() -> clients.clients().size(), alerts.totals(), alerts.calls());
     metrics.add(starts.stream().map(ArrayStart::totals).toList());
 
     AdminToken token = AdminToken.random();
@@ -93,12 +102,25 @@ public final class Startup {
     }
     undo.clear();
     arrays.start(starts);
-    return new Server(arrays, clients, listening, admin, tokenFile, token, keeper, loops);
+    return new Server(
+        arrays, clients, listening, admin, tokenFile, token, keeper, members, alerts, loops);
   }
 
-  private List<ArrayStart> arrays(Loops loops, BitmapKeeper keeper)
+  private Alerts alerts() throws StartException {
+    Path program = options.eventProgram();
+    if (program != null && (!Files.isRegularFile(program) || !Files.isExecutable(program))) {
+      throw new StartException(
+          "the event program %s is not there, or not executable".formatted(program));
+    }
+    Alerts alerts =
+        new Alerts(program == null ? null : new EventProgram(program, EventProgram.Effort.USUAL));
+    undo.push(alerts::close);
+    return alerts;
+  }
+
+  private List<ArrayStart> arrays(
+      Loops loops, MemberFiles files, BitmapKeeper keeper, Alerts alerts)
       throws StartException, InterruptedException {
-    MemberFiles files = new MemberFiles(options.engine(), options.direct(), options.readOnly());
     List<Selection.Chosen> chosen = Selection.of(options, files, loops.next());
     Map<UUID, String> names =
         chosen.stream()
@@ -109,7 +131,8 @@ public final class Startup {
     List<ArrayStart> starts = new ArrayList<>();
     for (Selection.Chosen array : chosen) {
       EventLoopScheduler loop = loops.next();
-      ArrayStart start = array(array, bitmaps.get(array.plan().uuid()), files, keeper, loop);
+      ArrayStart start =
+          array(array, bitmaps.get(array.plan().uuid()), files, keeper, alerts, loop);
       undo.push(start::giveUp);
       starts.add(start);
     }
@@ -121,6 +144,7 @@ public final class Startup {
       @Nullable String bitmapPath,
       MemberFiles files,
       BitmapKeeper keeper,
+      Alerts alerts,
       EventLoopScheduler loop)
       throws StartException, InterruptedException {
     ArrayPlan plan = array.plan();
@@ -137,7 +161,8 @@ public final class Startup {
       keeper.awaitAtEnd(bitmapFile);
     }
     ArrayStart start =
-        ArrayStart.assemble(plan, array.options(), devices, bitmapFile, options.readOnly(), loop);
+        ArrayStart.assemble(
+            plan, array.options(), devices, bitmapFile, options.readOnly(), alerts, loop);
     if (bitmapFile != null && !options.readOnly()) {
       keeper.keep(bitmapFile, start.mirror(), loop);
     }

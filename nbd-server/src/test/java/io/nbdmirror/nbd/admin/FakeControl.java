@@ -1,6 +1,7 @@
 package io.nbdmirror.nbd.admin;
 
 import io.nbdmirror.io.held.Writing;
+import io.nbdmirror.nbd.array.RefusedException;
 import io.nbdmirror.nbd.array.ServedArray;
 import io.nbdmirror.nbd.listen.ClientStatus;
 import java.io.IOException;
@@ -49,6 +50,24 @@ public final class FakeControl implements Control {
   @Override
   public CompletableFuture<String> removeBitmap(ServedArray array) {
     return CompletableFuture.completedFuture("none");
+  }
+
+  @Override
+  public CompletableFuture<String> addMember(ServedArray array, String path, boolean force) {
+    return path.equals("/in/use")
+        ? CompletableFuture.failedFuture(new RefusedException("/in/use is in use"))
+        : CompletableFuture.completedFuture("add " + path + " " + force);
+  }
+
+  @Override
+  public CompletableFuture<String> reAddMember(ServedArray array, String path) {
+    return CompletableFuture.completedFuture("re-add " + path);
+  }
+
+  @Override
+  public CompletableFuture<String> replaceMember(
+      ServedArray array, String old, String path, boolean force) {
+    return CompletableFuture.completedFuture("replace " + old + " by " + path + " " + force);
   }
 
   @Override

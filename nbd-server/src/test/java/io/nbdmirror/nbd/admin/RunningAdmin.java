@@ -1,5 +1,7 @@
 package io.nbdmirror.nbd.admin;
 
+import io.nbdmirror.nbd.metrics.EventCalls;
+import io.nbdmirror.nbd.metrics.EventTotals;
 import io.nbdmirror.nbd.metrics.MetricsPage;
 import io.nbdmirror.nbd.metrics.ServerMetrics;
 import java.io.IOException;
@@ -22,7 +24,7 @@ public final class RunningAdmin implements AutoCloseable {
         AdminServer.start(
             address,
             control,
-            new MetricsPage("1.0", new ServerMetrics(() -> 0)),
+            new MetricsPage("1.0", new ServerMetrics(() -> 0, new EventTotals(), EventCalls.NONE)),
             token,
             Duration.ofMillis(200));
   }

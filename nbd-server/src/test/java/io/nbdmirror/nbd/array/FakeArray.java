@@ -5,6 +5,7 @@ import io.nbdmirror.bitmap.WriteIntentBitmap;
 import io.nbdmirror.bitmap.format.BitmapGeometry;
 import io.nbdmirror.bitmap.pages.BitmapPages;
 import io.nbdmirror.bitmap.storage.NoStorage;
+import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Scheduler;
@@ -22,6 +23,8 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
   private final String name;
   private final UUID uuid;
   private final List<Runnable> stuckTasks = new ArrayList<>();
+  private final List<String> asked = new ArrayList<>();
+  private @Nullable DeviceException refusal;
   private boolean stuck;
   private @Nullable DeviceException stopFailure;
   private int stops;
@@ -126,6 +129,57 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
   @Override
   public ArrayCounters counters() {
     return new ArrayCounters(7, 6, 4096, 5, 1);
+  }
+
+  /** What was asked of it, a line each. */
+  public List<String> asked() {
+    return asked;
+  }
+
+  /** From now on every change ends with this. */
+  public FakeArray refusing(DeviceException failure) {
+    refusal = failure;
+    return this;
+  }
+
+  private void change(Completion done, String what) {
+    asked.add(what);
+    done.completed(refusal);
+  }
+
+  @Override
+  public void failMember(String path, Completion done) {
+    change(done, "fail " + path);
+  }
+
+  @Override
+  public void removeMember(String path, Completion done) {
+    change(done, "remove " + path);
+  }
+
+  @Override
+  public void addMember(BlockDevice device, Completion done) {
+    change(done, "add " + device.path());
+  }
+
+  @Override
+  public void reAddMember(BlockDevice device, Completion done) {
+    change(done, "re-add " + device.path());
+  }
+
+  @Override
+  public void replaceMember(String oldPath, BlockDevice device, Completion done) {
+    change(done, "replace " + oldPath + " by " + device.path());
+  }
+
+  @Override
+  public void setWriteMostly(String path, boolean writeMostly, Completion done) {
+    change(done, "write-mostly " + path + " " + writeMostly);
+  }
+
+  @Override
+  public void setSlots(int raidDevices, Completion done) {
+    change(done, "slots " + raidDevices);
   }
 
   @Override

@@ -113,7 +113,16 @@ class LiveCommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"status", "detail home", "clients", "stop", "stop home"})
+  @ValueSource(
+      strings = {
+        "status",
+        "detail home",
+        "clients",
+        "stop",
+        "stop home",
+        "fail home a",
+        "grow home --raid-devices 3"
+      })
   void withNoServerThereIsOneSentence(String command) {
     String address = admin.address().toString();
     admin.close();
@@ -134,6 +143,13 @@ class LiveCommandsTest {
         "serve a b --bitmap-io x",
         "bitmap",
         "bitmap add data",
+        "fail data",
+        "add data",
+        "replace data a",
+        "set data a",
+        "grow data",
+        "serve --check-config",
+        "serve a --member-timeout 10ms",
         "bitmap release",
         "serve a b --io uring",
         "serve a b --listen nonsense",

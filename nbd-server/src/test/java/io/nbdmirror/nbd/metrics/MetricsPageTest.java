@@ -28,7 +28,8 @@ class MetricsPageTest {
               + " (?:NaN|[+-]Inf|-?[0-9.]+(?:E-?[0-9]+)?)");
 
   private final RequestTotals totals = new RequestTotals("home");
-  private final ServerMetrics server = new ServerMetrics(() -> 3);
+  private final ServerMetrics server =
+      new ServerMetrics(() -> 3, new EventTotals(), EventCalls.NONE);
   private final MetricsPage page = new MetricsPage("1.0", server);
 
   @Test

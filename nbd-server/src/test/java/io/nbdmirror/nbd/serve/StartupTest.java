@@ -2,6 +2,7 @@ package io.nbdmirror.nbd.serve;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.nbdmirror.io.engine.PoolEngine;
 import io.nbdmirror.io.held.Writing;
@@ -14,12 +15,14 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +34,7 @@ class StartupTest {
   private final List<MemberPath> patterns = new ArrayList<>();
   private final List<ArrayChoice> arrays = new ArrayList<>();
   private final List<String> bitmapFiles = new ArrayList<>();
+  private @Nullable Path eventProgram;
   private boolean degraded;
   private boolean readOnly;
   private String admin = "127.0.0.1:0";
@@ -187,6 +191,34 @@ class StartupTest {
   }
 
   @Test
+  void theEventProgramIsToldOfTheArraysLife() throws Exception {
+    MemberFixture[] pair = MemberFixture.pair(folder, "host:home");
+    give(pair[0]);
+    degraded = true;
+    Path told = folder.resolve("told");
+    Path script = Files.writeString(folder.resolve("script"), "#!/bin/sh\necho $* >> " + told);
+    Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwx------"));
+    eventProgram = script;
+    Server server = start();
+    await()
+        .untilAsserted(() ->
+            assertThat(get(server, "/metrics"))
+                .contains("nbdmirror_events_total{array=\"home\",event=\"DegradedArray\"} 1.0"));
+    assertThat(get(server, "/metrics"))
+        .contains("nbdmirror_events_total{array=\"home\",event=\"Fail\"} 0.0");
+    assertThat(stop(server)).isEmpty();
+    assertThat(Files.readAllLines(told))
+        .containsExactly("NewArray home", "DegradedArray home", "DeviceDisappeared home");
+  }
+
+  @Test
+  void anEventProgramThatCannotBeRunIsRefused() throws Exception {
+    give(MemberFixture.pair(folder, "home"));
+    eventProgram = Files.createFile(folder.resolve("script"));
+    refuses("the event program %s is not there, or not executable".formatted(eventProgram));
+  }
+
+  @Test
   void aPatternTakesMembersAndPassesOverWhatElseItMatches() throws Exception {
     MemberFixture[] pair = MemberFixture.pair(folder, "home");
     Files.createSymbolicLink(folder.resolve("home-link"), pair[0].path());
@@ -281,6 +313,7 @@ class StartupTest {
                 readOnly,
                 false,
                 new PoolEngine(),
+                eventProgram,
                 List.of(ListenAddress.parse("tcp:127.0.0.1:0")),
                 AdminAddress.parse(admin)),
             environment,

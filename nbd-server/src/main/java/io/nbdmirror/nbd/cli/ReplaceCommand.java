@@ -1,0 +1,57 @@
+package io.nbdmirror.nbd.cli;
+
+import io.nbdmirror.nbd.admin.AdminDocuments;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Puts a new member in the place of another. */
+@Command(
+    name = "replace",
+    description = {
+      "Copies a member of a running array to a new one while it goes on serving; the new one takes its",
+      "place when it has everything, and the array is never without a copy it had."
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  nbdmirror replace data /dev/sdb /dev/sdd",
+    })
+final class ReplaceCommand implements Callable<Integer> {
+  @Spec private @Nullable CommandSpec spec;
+
+  @Mixin private RunningServer server = new RunningServer();
+
+  @Parameters(index = "0", paramLabel = "ARRAY", description = "Its name or UUID.")
+  private String array = "";
+
+  @Parameters(
+      index = "1",
+      paramLabel = "OLD",
+      description = "The member that is to go, by any name of its file.")
+  private Path old = Path.of("");
+
+  @Parameters(index = "2", paramLabel = "NEW", description = "An existing file or block device.")
+  private Path replacement = Path.of("");
+
+  @Option(names = "--force", description = "Overwrite whatever the file carries.")
+  private boolean force;
+
+  @Override
+  public Integer call() throws IOException {
+    return server.change(
+        Objects.requireNonNull(spec),
+        array,
+        "/members/replace",
+        new AdminDocuments.Replacement(
+            RunningServer.member(old), RunningServer.member(replacement), force));
+  }
+}
