@@ -140,7 +140,7 @@ final class CleanMarking {
         && updates.isSettled()
         && writes.count() == 0
         && health.broken() == null
-        && !sync.isRunning()
+        && !sync.isChanging()
         && doubt.isEmpty()
         && (members.isDegraded() || !health.bitmap().anyNeeded());
   }

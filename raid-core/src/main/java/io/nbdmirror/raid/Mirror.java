@@ -24,6 +24,7 @@ import io.nbdmirror.raid.membership.Membership;
 import io.nbdmirror.raid.membership.Standstill;
 import io.nbdmirror.raid.read.ReadPath;
 import io.nbdmirror.raid.resync.Doubt;
+import io.nbdmirror.raid.resync.Foreground;
 import io.nbdmirror.raid.resync.SyncEngine;
 import io.nbdmirror.raid.status.ArrayCounters;
 import io.nbdmirror.raid.status.ArrayDetail;
@@ -35,6 +36,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A running array. A block device of byte granularity: requests need no alignment. Everything is
@@ -77,6 +79,7 @@ public final class Mirror implements BlockDevice {
   private final Standstill standstill;
   private final ChangeQueue changes = new ChangeQueue();
   private final Membership membership;
+  private final ScrubRequests scrubs;
   private final Scheduler scheduler;
   private final StatusView view;
   private boolean stopping;
@@ -102,9 +105,18 @@ public final class Mirror implements BlockDevice {
     if (found.unclean() && members.inSync() > 1) {
       doubt.addNeeded();
     }
-    sync = new SyncEngine(found.name(), members, order, health, scheduler, doubt);
     reads = new ReadPath(members, health, doubt, reading);
     writes = new WritePath(members, order, health, reads);
+    sync =
+        new SyncEngine(
+            found.name(),
+            members,
+            order,
+            writes.gate(),
+            health,
+            scheduler,
+            doubt,
+            new Foreground(reading, writes.inFlight()));
     housekeeping = new Housekeeping(members, health, sync, doubt, writes.inFlight(), scheduler);
     standstill = new Pause(housekeeping, writes.gate(), health.updates());
     membership =
@@ -117,6 +129,7 @@ public final class Mirror implements BlockDevice {
             standstill,
             scheduler,
             this::changeRefusal);
+    scrubs = new ScrubRequests(found.name(), members, sync, changes, this::changeRefusal);
     hangWatch = new HangWatch(members, health, scheduler);
     health.onMemberFailed(this::memberFailed);
     view = new StatusView(found, health, sync, doubt);
@@ -197,6 +210,51 @@ public final class Mirror implements BlockDevice {
   /** Who the members are, and how that is changed; refused on an array that is read-only. */
   public Membership membership() {
     return membership;
+  }
+
+  /**
+   * Begins to compare the members, or goes on with a check that was stopped; where they differ the
+   * status tells.
+   *
+   * @param begun told null, or in a sentence why it did not begin
+   */
+  public void check(Completion begun) {
+    scrubs.check(begun);
+  }
+
+  /**
+   * Begins to make members the same where they differ, or goes on with the like that was stopped.
+   *
+   * @param fromPath the member whose data is right; null for the one that resync would take
+   * @param begun told null, or in a sentence why it did not begin
+   */
+  public void repair(@Nullable String fromPath, Completion begun) {
+    scrubs.repair(fromPath, begun);
+  }
+
+  /**
+   * Stops the check or repair that runs, if one does; the next of the same kind goes on there.
+   * Refused during a resync or recovery: those go on by themselves.
+   *
+   * @param stopped told null when none runs any more
+   */
+  public void idle(Completion stopped) {
+    scrubs.idle(stopped);
+  }
+
+  /**
+   * How fast resync, recovery, check and repair may be, in bytes of the array a second.
+   *
+   * @param minBytesPerSecond clients do not slow them down below this; 0 and up, 1 MiB unless set
+   * @param maxBytesPerSecond never faster; {@link Long#MAX_VALUE}, as it is unless set, for without
+   *     limit
+   */
+  public void setSyncSpeed(long minBytesPerSecond, long maxBytesPerSecond) {
+    if (minBytesPerSecond < 0 || maxBytesPerSecond <= 0 || maxBytesPerSecond < minBytesPerSecond) {
+      throw new IllegalArgumentException(
+          "a speed of %d to %d bytes a second".formatted(minBytesPerSecond, maxBytesPerSecond));
+    }
+    sync.setSpeed(minBytesPerSecond, maxBytesPerSecond);
   }
 
   /** {@code listener} is told what happens to the array from now on; it must not block. */

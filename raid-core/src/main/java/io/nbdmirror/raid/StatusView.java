@@ -40,7 +40,8 @@ final class StatusView {
         memberStatuses(),
         bitmapStatus(),
         syncStatus(),
-        List.of());
+        sync.mismatches(),
+        sync.mismatchBytes());
   }
 
   private ArrayStatus.State state() {

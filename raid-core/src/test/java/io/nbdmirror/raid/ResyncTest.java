@@ -127,7 +127,7 @@ class ResyncTest {
       client.submit(i * 7919L % (6 * CHUNK - 1000), 1000, 'w');
       array.scheduler.advance(20_000);
     }
-    array.scheduler.runUntilIdle();
+    array.scheduler.advance(SECOND);
     assertThat(mirror.status().sync().action()).isEqualTo(ArrayStatus.SyncAction.IDLE);
     byte[] read = client.read(0, 6 * CHUNK);
     for (int slot = 0; slot < 2; slot++) {

@@ -48,7 +48,7 @@ class AdminServerTest {
             "writeMostly":false,"readErrors":0,"writeErrors":0}],\
             "bitmap":{"kind":"internal","chunkBytes":65536,"chunks":1024,"dirtyChunks":5},\
             "sync":{"action":"resync","doneBytes":33554432,"totalBytes":67108864,\
-            "copiedBytes":4096,"bytesPerSecond":1000,"etaSeconds":-1},"mismatches":[]}]}\
+            "copiedBytes":4096,"bytesPerSecond":1000,"etaSeconds":-1},"mismatches":[],"mismatchBytes":0}]}\
             """
                 .formatted(home.uuid()));
   }

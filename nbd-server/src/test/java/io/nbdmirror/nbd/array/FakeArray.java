@@ -70,7 +70,8 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
             new ArrayStatus.Member("", 1, ArrayStatus.Role.MISSING, false, 0, 0)),
         new ArrayStatus.Bitmap(ArrayStatus.BitmapKind.INTERNAL, 65536, 1024, 5),
         new ArrayStatus.Sync(ArrayStatus.SyncAction.RESYNC, 32L << 20, 64L << 20, 4096, 1000, -1),
-        List.of());
+        List.of(),
+        0);
   }
 
   @Override

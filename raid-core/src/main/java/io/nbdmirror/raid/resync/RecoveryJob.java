@@ -12,6 +12,7 @@ import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.member.Recovery;
 import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
 import io.nbdmirror.raid.superblock.MdSuperblock;
+import io.nbdmirror.raid.write.WriteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -91,6 +92,11 @@ final class RecoveryJob implements SyncJob {
                 ? ", and everything from offset %d on is copied"
                     .formatted(geometry.chunkStartBytes(fullFrom))
                 : "");
+  }
+
+  @Override
+  public Window newWindow(WriteOrder order, Window.Listener listener) {
+    return new CopyWindow(members, order, health, this, listener);
   }
 
   @Override
@@ -189,7 +195,7 @@ final class RecoveryJob implements SyncJob {
   }
 
   @Override
-  public void finish(boolean complete, Runnable ended) {
+  public void finish(boolean complete, long positionBytes, Runnable ended) {
     if (!complete) {
       ended.run();
       return;

@@ -4,6 +4,7 @@ import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
+import io.nbdmirror.raid.write.WriteOrder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +35,11 @@ final class ResyncJob implements SyncJob {
             doubt.count(),
             health.bitmap().geometry().chunks(),
             health.bitmap().geometry().chunkBytes());
+  }
+
+  @Override
+  public Window newWindow(WriteOrder order, Window.Listener listener) {
+    return new CopyWindow(members, order, health, this, listener);
   }
 
   @Override
@@ -87,7 +93,7 @@ final class ResyncJob implements SyncJob {
   }
 
   @Override
-  public void finish(boolean complete, Runnable ended) {
+  public void finish(boolean complete, long positionBytes, Runnable ended) {
     if (members.inSync() <= 1) {
       doubt.clear();
     }

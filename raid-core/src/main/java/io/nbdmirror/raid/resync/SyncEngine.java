@@ -1,108 +1,123 @@
 package io.nbdmirror.raid.resync;
 
-import io.nbdmirror.bitmap.format.BitmapGeometry;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.event.ArrayEvent;
 import io.nbdmirror.raid.event.ArrayHealth;
+import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
+import io.nbdmirror.raid.write.BitmapGate;
 import io.nbdmirror.raid.write.WriteOrder;
-import java.util.ArrayDeque;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Goes through the array for one {@linkplain SyncJob job} at a time: what is in doubt first, then
- * members that lack data.
- *
- * <pre>
- *   next run of chunks ──► span ──► holes in all members? skipped
- *            ▲                                │
- *            │                                ▼
- *            └── chunks done ◄── {@linkplain Window windows} over the rest, a few at once
- * </pre>
- *
- * Used on the array's loop.
+ * Decides what is done in the background, one {@linkplain SyncJob job} at a time: what is in doubt
+ * first, then members that lack data, then the check or repair that was asked for. Used on the
+ * array's loop.
  */
-public final class SyncEngine {
+public final class SyncEngine implements Sweep.Listener {
   private static final Logger log = LoggerFactory.getLogger(SyncEngine.class);
 
-  /** What one window covers at most, in bytes; none crosses a multiple of it. */
-  static final int WINDOW_BYTES = 256 << 10;
-
-  private static final int WINDOWS = 4;
-  private static final long PROGRESS_NANOS = 10_000_000_000L;
-
-  /** Progress is told as an event this often on the way. */
+  /** Progress is told as an event this often on the way, and in the log by time. */
   private static final int PROGRESS_PARTS = 5;
 
-  private static final long SPAN_BYTES = 64L << 20;
+  private static final long PROGRESS_NANOS = 10_000_000_000L;
 
   private final String name;
   private final Members members;
+  private final WriteOrder order;
+  private final BitmapGate gate;
   private final ArrayHealth health;
   private final Scheduler scheduler;
   private final Doubt doubt;
+  private final Throttle throttle;
+  private final Scrub scrub = new Scrub();
 
-  private final ArrayDeque<Window> idleWindows = new ArrayDeque<>();
-  private final ArrayDeque<SpanExtents.Range> ranges = new ArrayDeque<>();
-  private final Runnable pump = this::pump;
-  private @Nullable SyncJob job;
+  private @Nullable Sweep sweep;
   private boolean started;
   private boolean stopping;
-  private boolean pumpRequested;
-  private boolean busy;
-  private boolean incomplete;
-  private long position;
-  private long spanEnd;
-  private long startPosition;
   private int toldPart;
   private long copiedBytes;
+  private long startPosition;
   private long startNanos;
-  private long progressNanos;
-  private @Nullable Runnable whenStopped;
+  private long loggedNanos;
+  private @Nullable Runnable whenEnded;
 
   public SyncEngine(
       String name,
       Members members,
       WriteOrder order,
+      BitmapGate gate,
       ArrayHealth health,
       Scheduler scheduler,
-      Doubt doubt) {
+      Doubt doubt,
+      Foreground foreground) {
     this.name = name;
     this.members = members;
+    this.order = order;
+    this.gate = gate;
     this.health = health;
     this.scheduler = scheduler;
     this.doubt = doubt;
-    for (int i = 0; i < WINDOWS; i++) {
-      idleWindows.add(new Window(members, order, health, this::windowDone));
-    }
+    throttle = new Throttle(foreground);
   }
 
   public boolean isRunning() {
-    return job != null;
+    return sweep != null;
+  }
+
+  /** Whether members are being written to, or may be at any time: not by a check. */
+  public boolean isChanging() {
+    return sweep != null && action() != SyncAction.CHECK;
   }
 
   /** What is being done. */
   public SyncAction action() {
-    return job == null ? SyncAction.IDLE : job.action();
+    Sweep running = sweep;
+    return running == null ? SyncAction.IDLE : running.job().action();
   }
 
-  /** How far through the array it is, in bytes. */
+  /** How far through the array it is, in bytes; 0 when nothing is being done. */
   public long position() {
-    return position;
+    Sweep running = sweep;
+    return running == null ? 0 : running.position();
   }
 
   /** Bytes written to members so far, by all jobs. */
   public long copiedBytes() {
-    return copiedBytes;
+    Sweep running = sweep;
+    return copiedBytes + (running == null ? 0 : running.bytesWritten());
   }
 
   /** Bytes of the array gone through a second, since the job began. */
   public long bytesPerSecond() {
     long millis = (scheduler.nanoTime() - startNanos) / 1_000_000;
-    return job != null && millis > 0 ? (position - startPosition) / millis * 1000 : 0;
+    return sweep != null && millis > 0 ? (position() - startPosition) * 1000 / millis : 0;
+  }
+
+  /** Where members were found to differ and were not repaired; in order, and not without limit. */
+  public List<ArrayStatus.Mismatch> mismatches() {
+    return scrub.mismatches().list();
+  }
+
+  /** In how many bytes members were found to differ and were not repaired, listed or not. */
+  public long mismatchBytes() {
+    return scrub.mismatches().bytes();
+  }
+
+  /**
+   * How fast it may be, in bytes of the array a second.
+   *
+   * @param min clients do not slow it down below this
+   * @param max never faster; {@link Long#MAX_VALUE} without limit
+   */
+  public void setSpeed(long min, long max) {
+    throttle.setSpeed(min, max);
+    look();
   }
 
   /** From now on jobs run. */
@@ -113,7 +128,12 @@ public final class SyncEngine {
 
   /** Begins what there is to do, if nothing is being done; after every change of members. */
   public void consider() {
-    if (!started || stopping || job != null || health.broken() != null) {
+    if (!started || stopping || health.broken() != null) {
+      return;
+    }
+    if (sweep != null) {
+      // It may have to give way.
+      look();
       return;
     }
     SyncJob next = nextJob();
@@ -129,202 +149,160 @@ public final class SyncEngine {
     if (!doubt.isEmpty() && members.writable() > 1) {
       return new ResyncJob(members, health, doubt);
     }
-    return members.anyRebuilding() ? new RecoveryJob(members, health, scheduler, doubt) : null;
+    if (members.anyRebuilding()) {
+      return new RecoveryJob(members, health, scheduler, doubt);
+    }
+    if (scrub.isWanted()) {
+      scrub.begun();
+      return new ScrubJob(members, health, doubt, gate, scrub);
+    }
+    return null;
   }
 
   private void begin(SyncJob next) {
-    job = next;
     log.info("array {}: {}", name, next.announcement());
     health.happenings().tell(ArrayEvent.Kind.REBUILD_STARTED, next.announcement());
-    incomplete = false;
-    int first = next.nextChunk(0);
-    position = first < 0 ? geometry().sizeBytes() : geometry().chunkStartBytes(first);
-    spanEnd = position;
-    startPosition = position;
-    toldPart = (int) (position / (double) geometry().sizeBytes() * PROGRESS_PARTS);
+    Sweep begun = new Sweep(next, members, order, health, scheduler, throttle, this);
+    sweep = begun;
+    begun.start(next instanceof ScrubJob ? scrub.position() : 0);
+    startPosition = begun.position();
+    toldPart = partAt(startPosition);
     startNanos = scheduler.nanoTime();
-    progressNanos = startNanos;
-    requestPump();
+    loggedNanos = startNanos;
+  }
+
+  /** Why no check or repair can begin now, as a sentence; empty when one can. */
+  public String scrubRefusal() {
+    if (sweep != null) {
+      return "array %s is in the middle of a %s: try again when that is done"
+          .formatted(name, action());
+    }
+    if (!doubt.isEmpty() || members.anyRebuilding()) {
+      return "array %s has a resync or recovery to do first".formatted(name);
+    }
+    return members.inSync() < 2
+        ? "array %s has fewer than two members in sync: there is nothing to compare".formatted(name)
+        : "";
+  }
+
+  /** Begins to compare members; only without a {@link #scrubRefusal}. */
+  public void check() {
+    scrub.ask(SyncAction.CHECK, null);
+    consider();
+  }
+
+  /**
+   * Begins to make members the same where they differ; only without a {@link #scrubRefusal}.
+   *
+   * @param from whose data is to be everybody's; null for whom resync would take
+   */
+  public void repair(@Nullable Member from) {
+    scrub.ask(SyncAction.REPAIR, from == null ? null : from.path());
+    consider();
+  }
+
+  /** Stops a check or repair after what is under way; the next one goes on there. */
+  public void stopScrub(Runnable stopped) {
+    Sweep running = sweep;
+    if (running == null || !(running.job() instanceof ScrubJob)) {
+      stopped.run();
+      return;
+    }
+    endEarly(running, stopped);
   }
 
   /** Stops for good after the windows under way; what is not done stays to be done. */
   public void stop(Runnable stopped) {
     stopping = true;
-    if (job != null) {
-      whenStopped = stopped;
-      requestPump();
-    } else {
+    Sweep running = sweep;
+    if (running == null) {
       stopped.run();
+      return;
     }
+    endEarly(running, stopped);
+  }
+
+  private void endEarly(Sweep running, Runnable ended) {
+    Runnable before = whenEnded;
+    whenEnded =
+        before == null
+            ? ended
+            : () -> {
+              before.run();
+              ended.run();
+            };
+    running.giveUp();
   }
 
   /** A member is out. */
   public void memberFailed() {
-    if (job != null) {
-      requestPump();
+    if (sweep != null) {
+      look();
     } else if (members.inSync() <= 1) {
       doubt.clear();
     }
   }
 
-  /** A window's turn is given through the loop, so that clients get theirs in between. */
-  private void requestPump() {
-    if (!pumpRequested) {
-      pumpRequested = true;
-      scheduler.execute(pump);
+  private void look() {
+    Sweep running = sweep;
+    if (running != null) {
+      running.look();
     }
   }
 
-  private void pump() {
-    pumpRequested = false;
-    SyncJob running = job;
-    if (running == null || busy) {
-      return;
-    }
-    boolean allIdle = idleWindows.size() == WINDOWS;
-    if (mustEnd(running)) {
-      ranges.clear();
-      if (allIdle) {
-        end(running, false);
-      }
-      return;
-    }
-    while (!ranges.isEmpty() && !idleWindows.isEmpty()) {
-      idleWindows.remove().copy(ranges.remove(), running);
-    }
-    if (ranges.isEmpty() && idleWindows.size() == WINDOWS) {
-      spanDone(running);
-    }
+  private int partAt(long position) {
+    return (int) (position / (double) health.bitmap().geometry().sizeBytes() * PROGRESS_PARTS);
   }
 
-  private boolean mustEnd(SyncJob running) {
-    return stopping || incomplete || health.broken() != null || !running.hasTarget();
-  }
-
-  /** The span is done: so are the chunks that end within it. */
-  private void spanDone(SyncJob running) {
-    for (int chunk = geometry().chunkAt(Math.min(position, lastByte()));
-        position < spanEnd
-            && chunk < geometry().chunks()
-            && geometry().chunkEndBytes(chunk) <= spanEnd;
-        chunk++) {
-      running.chunkDone(chunk);
-    }
-    position = spanEnd;
-    tellProgress(running);
-    long now = scheduler.nanoTime();
-    if (now - progressNanos < PROGRESS_NANOS) {
-      nextSpan(running);
-      return;
-    }
-    progressNanos = now;
-    log.info(
-        "array {}: {} is at {} of {} bytes, {} bytes written",
-        name,
-        running.action(),
-        position,
-        geometry().sizeBytes(),
-        copiedBytes);
-    busy = true;
-    running.checkpoint(
-        position,
-        () -> {
-          busy = false;
-          nextSpan(running);
-        });
-  }
-
-  private void tellProgress(SyncJob running) {
-    int part = (int) (position / (double) geometry().sizeBytes() * PROGRESS_PARTS);
+  @Override
+  public void sweepAdvanced(Sweep advanced) {
+    SyncAction action = advanced.job().action();
+    int part = partAt(advanced.position());
     if (part > toldPart && part < PROGRESS_PARTS) {
       toldPart = part;
       health
           .happenings()
           .tell(
               ArrayEvent.Kind.rebuilt(part),
-              "%s has done %d %%".formatted(running.action(), part * 100 / PROGRESS_PARTS));
+              "%s has done %d %%".formatted(action, part * 100 / PROGRESS_PARTS));
+    }
+    long now = scheduler.nanoTime();
+    if (now - loggedNanos >= PROGRESS_NANOS) {
+      loggedNanos = now;
+      log.info(
+          "array {}: {} is at {} of {} bytes, {} bytes written",
+          name,
+          action,
+          advanced.position(),
+          health.bitmap().geometry().sizeBytes(),
+          advanced.bytesWritten());
     }
   }
 
-  private void nextSpan(SyncJob running) {
-    if (mustEnd(running)) {
-      end(running, false);
-      return;
-    }
-    int chunk = position > lastByte() ? -1 : running.nextChunk(geometry().chunkAt(position));
-    if (chunk < 0) {
-      position = geometry().sizeBytes();
-      spanEnd = position;
-      end(running, true);
-      return;
-    }
-    position = Math.max(position, geometry().chunkStartBytes(chunk));
-    int limit = geometry().chunkAt(Math.min(position + SPAN_BYTES, lastByte())) + 1;
-    int runEnd = running.endOfRun(chunk, limit);
-    spanEnd = Math.min(geometry().chunkEndBytes(runEnd - 1), position + SPAN_BYTES);
-    for (int i = chunk; i < runEnd && geometry().chunkStartBytes(i) < spanEnd; i++) {
-      running.chunkStarted(i);
-    }
-    busy = true;
-    SpanExtents.dataIn(members, position, spanEnd, this::scanned);
-  }
-
-  private void scanned(ArrayDeque<SpanExtents.Range> data) {
-    busy = false;
-    ranges.addAll(data);
-    requestPump();
-  }
-
-  /** Of the bitmap there is now; it is not exchanged while a job runs. */
-  private BitmapGeometry geometry() {
-    return health.bitmap().geometry();
-  }
-
-  private long lastByte() {
-    return geometry().sizeBytes() - 1;
-  }
-
-  private void windowDone(Window window, long bytesWritten, boolean complete) {
-    copiedBytes += bytesWritten;
-    incomplete |= !complete;
-    idleWindows.add(window);
-    requestPump();
-  }
-
-  private void end(SyncJob ending, boolean complete) {
-    giveUpSpan(ending);
-    busy = true;
-    if (stopping && !complete && health.broken() == null && ending.hasTarget()) {
-      ending.checkpoint(position, () -> ending.finish(false, () -> ended(ending, false)));
+  @Override
+  public void sweepEnded(Sweep ending, boolean complete) {
+    SyncJob job = ending.job();
+    Runnable finish = () -> job.finish(complete, ending.position(), () -> ended(ending, complete));
+    if (!complete && stopping && health.broken() == null && job.hasTarget()) {
+      job.checkpoint(ending.position(), finish);
     } else {
-      ending.finish(complete, () -> ended(ending, complete));
+      finish.run();
     }
   }
 
-  /** Chunks whose copying had begun and did not end must be copied still. */
-  private void giveUpSpan(SyncJob ending) {
-    for (int chunk = geometry().chunkAt(Math.min(position, lastByte()));
-        position < spanEnd
-            && chunk < geometry().chunks()
-            && geometry().chunkStartBytes(chunk) < spanEnd;
-        chunk++) {
-      ending.chunkGivenUp(chunk);
-    }
-  }
-
-  private void ended(SyncJob ended, boolean complete) {
-    busy = false;
-    job = null;
-    String outcome =
-        "%s %s, %d bytes written"
-            .formatted(ended.action(), complete ? "done" : "ended early", copiedBytes);
+  private void ended(Sweep ending, boolean complete) {
+    SyncJob job = ending.job();
+    copiedBytes += ending.bytesWritten();
+    sweep = null;
+    String outcome = job.outcome(complete, ending.bytesWritten());
     log.info("array {}: {}", name, outcome);
     health.happenings().tell(ArrayEvent.Kind.REBUILD_FINISHED, outcome);
-    Runnable stopped = whenStopped;
-    if (stopped != null) {
-      whenStopped = null;
-      stopped.run();
-    } else if (!incomplete) {
+    Runnable waiting = whenEnded;
+    whenEnded = null;
+    if (waiting != null) {
+      waiting.run();
+    }
+    if (!ending.isIncomplete() || job instanceof ScrubJob) {
       // Through the loop: what ended early may begin again at once, with other members. Not when
       // the last source cannot be read: it would not do better.
       scheduler.execute(this::consider);

@@ -7,6 +7,9 @@ import java.util.Locale;
  * One array as {@code status --json} shows it. Immutable; taken on the array's loop, read anywhere.
  *
  * @param sizeBytes usable size of the array
+ * @param mismatches where the last check found members to differ, but for what a repair made the
+ *     same since; no more than 4096 of them
+ * @param mismatchBytes in how many bytes, those of ranges that are not listed with them
  */
 public record ArrayStatus(
     String name,
@@ -16,7 +19,8 @@ public record ArrayStatus(
     List<Member> members,
     Bitmap bitmap,
     Sync sync,
-    List<Mismatch> mismatches) {
+    List<Mismatch> mismatches,
+    long mismatchBytes) {
 
   /** The worst that is true of the array, as one word. */
   public enum State {

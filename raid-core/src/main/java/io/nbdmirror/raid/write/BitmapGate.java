@@ -9,13 +9,20 @@ import org.jspecify.annotations.Nullable;
  * loop.
  */
 public final class BitmapGate {
-  private final ArrayDeque<WriteRequest> held = new ArrayDeque<>();
+  /** A write that was held. */
+  @FunctionalInterface
+  public interface Waiter {
+    /** It may try again. */
+    void gateOpened();
+  }
+
+  private final ArrayDeque<Waiter> held = new ArrayDeque<>();
   private boolean closed;
   private int inside;
   private @Nullable Runnable whenEmpty;
 
   /** Whether the write may go on; if not, it is told when it may. */
-  boolean enter(WriteRequest write) {
+  public boolean enter(Waiter write) {
     if (closed) {
       held.add(write);
       return false;
@@ -25,7 +32,7 @@ public final class BitmapGate {
   }
 
   /** A write that entered has its bits behind it. */
-  void leave() {
+  public void leave() {
     inside--;
     assert inside >= 0 : "more writes left the bitmap than entered";
     Runnable task = whenEmpty;
@@ -49,7 +56,7 @@ public final class BitmapGate {
   /** Lets those in who were held. */
   public void open() {
     closed = false;
-    for (WriteRequest write = held.poll(); write != null; write = held.poll()) {
+    for (Waiter write = held.poll(); write != null; write = held.poll()) {
       write.gateOpened();
     }
   }

@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * Blocks that the request covers only in part are read first and written whole, so that all members
  * get the same bytes. Reused; used on the array's loop.
  */
-final class WriteRequest extends OrderedRange implements BitmapWrite, SuperblockUpdates.Waiter {
+final class WriteRequest extends OrderedRange
+    implements BitmapWrite, SuperblockUpdates.Waiter, BitmapGate.Waiter {
   private enum Step {
     ORDER,
     EDGES,
@@ -133,7 +134,8 @@ final class WriteRequest extends OrderedRange implements BitmapWrite, Superblock
   }
 
   /** The bitmap was exchanged while this write was held in step ACTIVE. */
-  void gateOpened() {
+  @Override
+  public void gateOpened() {
     goOn();
   }
 

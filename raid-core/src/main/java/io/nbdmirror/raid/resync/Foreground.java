@@ -1,0 +1,21 @@
+package io.nbdmirror.raid.resync;
+
+import io.nbdmirror.raid.event.InFlight;
+
+/**
+ * What clients ask of the array meanwhile. Used on the array's loop.
+ *
+ * @param reads reads, flushes and questions for holes
+ * @param changes writes, zeroes and trims
+ */
+public record Foreground(InFlight reads, InFlight changes) {
+  /** Requests that ever began. */
+  long started() {
+    return reads.started() + changes.started();
+  }
+
+  /** Whether any waits for its answer. */
+  boolean isBusy() {
+    return reads.count() + changes.count() > 0;
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.nbdmirror.raid.resync;
+
+import org.jspecify.annotations.NullMarked;
