@@ -1,0 +1,220 @@
+package io.nbdmirror.raid;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.nbdmirror.io.simulation.DeviceEvent;
+import io.nbdmirror.io.simulation.Operation;
+import io.nbdmirror.io.simulation.SimulatedDevice;
+import io.nbdmirror.io.simulation.SimulatedDisk;
+import io.nbdmirror.io.simulation.SimulatedFault;
+import io.nbdmirror.io.simulation.SimulatedScheduler;
+import io.nbdmirror.raid.status.ArrayStatus.Role;
+import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
+import io.nbdmirror.raid.superblock.MdSuperblock;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** How far a recovery is: on the medium, after a crash, under load, and where there are holes. */
+class RecoveryProgressTest {
+  private static final int WINDOW = 1 << 20;
+  private static final int SIZE = 16 * WINDOW;
+  private static final int CHUNK = 64 << 10;
+  private static final long SECOND = 1_000_000_000L;
+
+  private final TestArray array = new TestArray(21, 2, SIZE, CHUNK);
+  private final SimulatedDevice fresh = newDevice("fresh", array.scheduler);
+  private final SimulatedScheduler later = new SimulatedScheduler(77);
+  private final List<Long> recorded = new ArrayList<>();
+  private final Mirror mirror = array.assemble();
+
+  @Test
+  void aRecoveryGoesOnAfterACrashWhereItsSuperblockSaysAndNotAtZero() {
+    recoverSlowly();
+    array.scheduler.advance(14 * SECOND);
+    assertThat(recorded).isNotEmpty();
+    long reached = superblock(fresh).recoveryOffset() * 512;
+    assertThat(reached).isGreaterThanOrEqualTo(4L * WINDOW);
+    List<SimulatedDevice> disks = afterPowerCut();
+    Mirror again = new TestArray(array, later, disks).assemble(disks, false);
+    later.advance(30 * SECOND);
+    assertThat(again.status().members().get(1).role()).isEqualTo(Role.IN_SYNC);
+    assertThat(again.status().sync().copiedBytes()).isEqualTo(SIZE - reached);
+    assertThat(data(disks.get(1))).isEqualTo(data(disks.get(0)));
+  }
+
+  /** I13, looked at whenever a superblock has become durable. */
+  @Test
+  void theRecordedOffsetNeverRunsAheadOfTheMedium() {
+    recoverSlowly();
+    fresh.listen((device, event) -> {
+      if (recordsProgress(event)) {
+        int offset = (int) superblock(fresh).recoveryOffset() * 512;
+        assertThat(fresh.readDurable(TestArray.DATA_OFFSET_BYTES, offset))
+            .as("I13: the first %d bytes", offset)
+            .containsOnly('a');
+      }
+    });
+    array.scheduler.advance(100 * SECOND);
+    assertThat(recorded).as("checkpoints").hasSizeGreaterThanOrEqualTo(2).isSorted();
+    assertThat(data(fresh)).isEqualTo(array.dataOf(0));
+  }
+
+  @Test
+  void aCleanStopInTheMiddleRecordsThePosition() {
+    recoverSlowly();
+    array.scheduler.advance(9 * SECOND);
+    assertThat(mirror.status().sync().action()).isEqualTo(SyncAction.RECOVERY);
+    assertThat(superblock(fresh).recoveryOffset()).as("no checkpoint yet").isZero();
+    mirror.stop(failure -> assertThat(failure).isNull());
+    array.scheduler.advance(20 * SECOND);
+    long reached = superblock(fresh).recoveryOffset() * 512;
+    assertThat(reached).isPositive();
+    assertThat(fresh.readDurable(TestArray.DATA_OFFSET_BYTES, (int) reached)).containsOnly('a');
+    assertThat(fresh.isClosed()).isTrue();
+  }
+
+  /** The others' holes are of no account: they neither get nor give anything. */
+  @Test
+  void nothingIsAllocatedOnTheTargetWhereTheSourceHasAHole() {
+    TestArray three = new TestArray(22, 3, SIZE, CHUNK);
+    put(three, 0, 2 * WINDOW, 4096, 'a');
+    put(three, 1, 2 * WINDOW, 4096, 'a');
+    put(three, 1, 9 * WINDOW, WINDOW, 0);
+    SimulatedDevice target = newDevice("target", three.scheduler);
+    target.writeNow(TestArray.DATA_OFFSET_BYTES + 5 * WINDOW + 8192, filled(4096, 'x'));
+    Mirror other = three.assemble();
+    three.scheduler.runUntilIdle();
+    replaceMember2(other, three, target);
+    List<Long> holes = new ArrayList<>();
+    target.extents(
+        TestArray.DATA_OFFSET_BYTES,
+        SIZE,
+        (extents, failure) ->
+            extents.forEach(extent -> holes.add(extent.hole() ? 0 : extent.lengthBytes())));
+    three.scheduler.runUntilIdle();
+    assertThat(holes.stream().mapToLong(Long::longValue).sum()).as("bytes of data").isEqualTo(4096);
+    assertThat(other.status().sync().copiedBytes()).as("one block each").isEqualTo(8192);
+    assertThat(data(target)).isEqualTo(three.dataOf(0));
+  }
+
+  private void replaceMember2(Mirror other, TestArray three, SimulatedDevice target) {
+    other.membership().fail("member2", failure -> assertThat(failure).isNull());
+    three.scheduler.advance(SECOND);
+    other.membership().remove("member2", failure -> assertThat(failure).isNull());
+    three.scheduler.advance(SECOND);
+    other.membership().add(target, failure -> assertThat(failure).isNull());
+    three.scheduler.advance(10 * SECOND);
+    assertThat(other.status().members().get(2).role()).isEqualTo(Role.IN_SYNC);
+  }
+
+  @Test
+  void clientsSlowARecoveryDown() {
+    start();
+    addFresh();
+    assertThat(secondsUnderLoad()).as("against a tenth alone").isGreaterThan(0.3);
+  }
+
+  @Test
+  void clientsDoNotSlowARecoveryDownBelowTheMinimum() {
+    start();
+    mirror.setSyncSpeed(64 << 20, Long.MAX_VALUE);
+    addFresh();
+    assertThat(secondsUnderLoad()).isLessThan(SIZE / (double) (64 << 20) * 1.1);
+  }
+
+  private double secondsUnderLoad() {
+    ArrayClient client = new ArrayClient(array, mirror);
+    long begun = array.scheduler.elapsedNanos();
+    while (mirror.status().sync().action() == SyncAction.RECOVERY) {
+      client.submit(0, 4096, 'b');
+      array.scheduler.advance(SECOND / 1000);
+    }
+    return (array.scheduler.elapsedNanos() - begun) / 1e9;
+  }
+
+  @Test
+  void withoutClientsARecoveryIsAsFastAsMembersAre() {
+    start();
+    addFresh();
+    long begun = array.scheduler.elapsedNanos();
+    array.scheduler.runUntil(() -> mirror.status().sync().action() == SyncAction.IDLE);
+    assertThat((array.scheduler.elapsedNanos() - begun) / 1e9).isLessThan(0.1);
+  }
+
+  @Test
+  void theMaximumHolds() {
+    start();
+    mirror.setSyncSpeed(0, 4 << 20);
+    addFresh();
+    long begun = array.scheduler.elapsedNanos();
+    array.scheduler.runUntil(() -> mirror.status().sync().action() == SyncAction.IDLE);
+    double seconds = (array.scheduler.elapsedNanos() - begun) / 1e9;
+    assertThat(seconds).isBetween(SIZE / (double) (4 << 20) * 0.9, SIZE / (double) (4 << 20) * 1.2);
+  }
+
+  /** Four windows in five seconds: all sixteen in twenty. */
+  private void recoverSlowly() {
+    start();
+    fresh.inject(
+        SimulatedFault.slow(5 * SECOND)
+            .on(Operation.WRITE)
+            .within(TestArray.DATA_OFFSET_BYTES, SIZE));
+    addFresh();
+  }
+
+  private void start() {
+    array.scheduler.runUntilIdle();
+    put(array, 0, 0, SIZE, 'a');
+    mirror.membership().fail("member1", failure -> assertThat(failure).isNull());
+    array.scheduler.advance(SECOND);
+    mirror.membership().remove("member1", failure -> assertThat(failure).isNull());
+    array.scheduler.advance(SECOND);
+  }
+
+  private void addFresh() {
+    fresh.listen((device, event) -> {
+      if (recordsProgress(event)) {
+        recorded.add(superblock(fresh).recoveryOffset() * 512);
+      }
+    });
+    mirror.membership().add(fresh, failure -> assertThat(failure).isNull());
+    array.scheduler.runUntil(() -> mirror.status().sync().action() == SyncAction.RECOVERY);
+  }
+
+  private boolean recordsProgress(DeviceEvent event) {
+    return event.is(DeviceEvent.Phase.COMPLETED, Operation.WRITE)
+        && event.offsetBytes() == 4096
+        && superblock(fresh).recoveryOffset() > 0;
+  }
+
+  private List<SimulatedDevice> afterPowerCut() {
+    return List.of(
+        array.devices.getFirst().forkAfterPowerCut(1, later), fresh.forkAfterPowerCut(2, later));
+  }
+
+  private static SimulatedDevice newDevice(String name, SimulatedScheduler scheduler) {
+    return new SimulatedDevice(
+        SimulatedDisk.of(name, TestArray.DATA_OFFSET_BYTES + SIZE), scheduler, name.hashCode());
+  }
+
+  private static byte[] data(SimulatedDevice device) {
+    return device.readNow(TestArray.DATA_OFFSET_BYTES, SIZE);
+  }
+
+  private static MdSuperblock superblock(SimulatedDevice device) {
+    return MdSuperblock.wrap(ByteBuffer.wrap(device.readNow(4096, MdSuperblock.BYTES)));
+  }
+
+  private static byte[] filled(int length, int value) {
+    byte[] bytes = new byte[length];
+    Arrays.fill(bytes, (byte) value);
+    return bytes;
+  }
+
+  private static void put(TestArray into, int slot, long offset, int length, int value) {
+    into.devices.get(slot).writeNow(TestArray.DATA_OFFSET_BYTES + offset, filled(length, value));
+  }
+}
