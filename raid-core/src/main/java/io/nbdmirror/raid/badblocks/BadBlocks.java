@@ -22,11 +22,10 @@ public final class BadBlocks {
    * As a member's superblock has room for them; none yet.
    *
    * @param superblock its {@code bblog_size} is 0 where there is no log
+   * @param blockBytes of the device: a log that lies across its blocks cannot be written
    */
-  public BadBlocks(MdSuperblock superblock) {
-    this(
-        superblock.bblogSize() * MdSuperblock.SECTOR_BYTES / BadBlockLog.ENTRY_BYTES,
-        superblock.bblogShift());
+  public BadBlocks(MdSuperblock superblock, int blockBytes) {
+    this(capacity(superblock, blockBytes), superblock.bblogShift());
   }
 
   /**
@@ -38,6 +37,12 @@ public final class BadBlocks {
   BadBlocks(int capacity, int shift) {
     this.capacity = capacity;
     this.shift = shift;
+  }
+
+  private static int capacity(MdSuperblock superblock, int blockBytes) {
+    long at = (superblock.superOffset() + superblock.bblogOffset()) * MdSuperblock.SECTOR_BYTES;
+    int bytes = superblock.bblogSize() * MdSuperblock.SECTOR_BYTES;
+    return at % blockBytes == 0 && bytes % blockBytes == 0 ? bytes / BadBlockLog.ENTRY_BYTES : 0;
   }
 
   /** Takes over what the log holds. */

@@ -14,6 +14,7 @@ final class MemberWrite implements Completion {
   private final WriteRequest request;
   private final Member member;
   private boolean issued;
+  private int pending;
   private @Nullable DeviceException failure;
 
   MemberWrite(WritePath path, WriteRequest request, Member member) {
@@ -43,19 +44,24 @@ final class MemberWrite implements Completion {
     long from = request.startBytes();
     long to = request.endBytes();
     if (edges.hasHead()) {
-      request.memberStarted();
+      started();
       member.write(from, edges.head(), 0, path.blockBytes, fua, this);
       from += path.blockBytes;
     }
     if (edges.hasTail()) {
-      request.memberStarted();
+      started();
       to -= path.blockBytes;
       member.write(to, edges.tail(), 0, path.blockBytes, fua, this);
     }
     if (from < to) {
-      request.memberStarted();
+      started();
       issueMiddle(from, to, fua);
     }
+  }
+
+  private void started() {
+    pending++;
+    request.memberStarted();
   }
 
   private void issueMiddle(long from, long to, boolean fua) {
@@ -78,6 +84,9 @@ final class MemberWrite implements Completion {
     if (memberFailure != null) {
       failure = memberFailure;
       path.health.writeFailed(member, memberFailure);
+    }
+    if (--pending == 0 && failure == null) {
+      path.health.badBlocks().written(member, request.startBytes(), request.endBytes());
     }
     request.memberDone();
   }
