@@ -53,6 +53,11 @@ public final class BadBlocks {
     unsaved = false;
   }
 
+  /** Whether there is a log to record any in. */
+  public boolean hasLog() {
+    return capacity > 0;
+  }
+
   public boolean isEmpty() {
     return starts.length == 0;
   }
