@@ -76,6 +76,23 @@ public interface BlockDevice extends AutoCloseable {
   /** Lists which parts of the range are holes; where that can't be known, all of it is data. */
   void extents(long offsetBytes, long lengthBytes, ExtentsCompletion done);
 
+  /**
+   * Lists the range from its start as {@link #extents(long, long, ExtentsCompletion)} does, but may
+   * stop once there are {@code maxExtents}: nothing is known then of the rest. So a range whose
+   * parts may be countless takes bounded time and memory.
+   */
+  default void extents(long offsetBytes, long lengthBytes, int maxExtents, ExtentsCompletion done) {
+    extents(offsetBytes, lengthBytes, done);
+  }
+
+  /**
+   * A hint that the range will be read soon: a device with a cache begins to fill it. Completes
+   * without waiting for that, and fails only if the device does. Needs no alignment.
+   */
+  default void readAhead(long offsetBytes, long lengthBytes, Completion done) {
+    done.completed(null);
+  }
+
   /** Gives the device back. No request may be in flight. Never throws: a failure is logged. */
   @Override
   void close();

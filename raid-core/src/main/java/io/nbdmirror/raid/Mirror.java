@@ -7,7 +7,6 @@ import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
-import io.nbdmirror.io.Extent;
 import io.nbdmirror.io.ExtentsCompletion;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.bitmap.BitmapPlace;
@@ -22,7 +21,7 @@ import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.membership.ChangeQueue;
 import io.nbdmirror.raid.membership.Membership;
 import io.nbdmirror.raid.membership.Standstill;
-import io.nbdmirror.raid.mend.ReadErrorMending;
+import io.nbdmirror.raid.read.ReadHints;
 import io.nbdmirror.raid.read.ReadPath;
 import io.nbdmirror.raid.resync.Doubt;
 import io.nbdmirror.raid.resync.Foreground;
@@ -33,7 +32,6 @@ import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.write.WriteOrder;
 import io.nbdmirror.raid.write.WritePath;
 import io.netty.buffer.ByteBuf;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
@@ -72,6 +70,7 @@ public final class Mirror implements BlockDevice {
   private final ArrayHealth health;
   private final InFlight reading = new InFlight();
   private final ReadPath reads;
+  private final ReadHints hints;
   private final WritePath writes;
   private final Doubt doubt;
   private final SyncEngine sync;
@@ -106,9 +105,8 @@ public final class Mirror implements BlockDevice {
     if (found.unclean() && members.inSync() > 1) {
       doubt.addNeeded();
     }
-    ReadErrorMending mending =
-        new ReadErrorMending(members, order, health, reading, found.readOnly(), scheduler);
-    reads = new ReadPath(members, doubt, mending, reading, scheduler);
+    reads = new ReadPath(members, health, doubt, reading);
+    hints = new ReadHints(members, reading);
     writes = new WritePath(members, order, health, reads);
     sync =
         new SyncEngine(
@@ -117,7 +115,6 @@ public final class Mirror implements BlockDevice {
             order,
             writes.gate(),
             health,
-            reads,
             scheduler,
             doubt,
             new Foreground(reading, writes.inFlight()));
@@ -498,36 +495,24 @@ public final class Mirror implements BlockDevice {
   /** {@inheritDoc} What the member that reads come from knows. */
   @Override
   public void extents(long offsetBytes, long lengthBytes, ExtentsCompletion done) {
-    Member member = members.source();
-    if (member == null || stopping || lengthBytes == 0) {
-      done.completed(List.of(), stopping ? shuttingDown() : null);
-      return;
-    }
-    int block = members.blockBytes();
-    long start = offsetBytes / block * block;
-    long end = (offsetBytes + lengthBytes + block - 1) / block * block;
-    reading.start();
-    member.extents(
-        start,
-        end - start,
-        (extents, failure) -> {
-          done.completed(
-              clip(extents, member.dataOffsetBytes(), offsetBytes, lengthBytes), failure);
-          reading.end();
-        });
+    extents(offsetBytes, lengthBytes, Integer.MAX_VALUE, done);
   }
 
-  private static List<Extent> clip(
-      List<Extent> extents, long dataOffsetBytes, long offsetBytes, long lengthBytes) {
-    List<Extent> clipped = new ArrayList<>(extents.size());
-    for (Extent extent : extents) {
-      long start = Math.max(extent.offsetBytes() - dataOffsetBytes, offsetBytes);
-      long end = Math.min(extent.endBytes() - dataOffsetBytes, offsetBytes + lengthBytes);
-      if (start < end) {
-        clipped.add(new Extent(start, end - start, extent.hole()));
-      }
+  @Override
+  public void extents(long offsetBytes, long lengthBytes, int maxExtents, ExtentsCompletion done) {
+    if (stopping) {
+      done.completed(List.of(), shuttingDown());
+    } else {
+      hints.extents(offsetBytes, lengthBytes, maxExtents, done);
     }
-    return clipped;
+  }
+
+  /** {@inheritDoc} Every member that reads may come from begins. */
+  @Override
+  public void readAhead(long offsetBytes, long lengthBytes, Completion done) {
+    if (accepts(offsetBytes, lengthBytes, false, done)) {
+      hints.readAhead(offsetBytes, lengthBytes, done);
+    }
   }
 
   /** Whether the request goes on its way; if not, it has been answered. */

@@ -24,7 +24,9 @@ public interface FileRequests {
 
   void zero(long offsetBytes, long lengthBytes, boolean mayPunch, boolean fua, Completion done);
 
-  void extents(long offsetBytes, long lengthBytes, ExtentsCompletion done);
+  void extents(long offsetBytes, long lengthBytes, int maxExtents, ExtentsCompletion done);
+
+  void readAhead(long offsetBytes, long lengthBytes, Completion done);
 
   /**
    * Closes the file: at once, or, if it was given up with requests in flight, when the last of them

@@ -71,17 +71,18 @@ final class FileSpace {
     return true;
   }
 
-  List<Extent> extents(long offset, long length) throws DeviceException {
+  /** From the start of the range on, and no more than {@code maxExtents}. */
+  List<Extent> extents(long offset, long length, int maxExtents) throws DeviceException {
     long end = offset + length;
     List<Extent> found = new ArrayList<>();
     long position = offset;
-    while (position < end) {
+    while (position < end && found.size() < maxExtents) {
       long firstData = seek(Linux.SEEK_DATA, position, position);
       long data = Math.min(end, roundDown(firstData));
       if (data > position) {
         found.add(new Extent(position, data - position, true));
       }
-      if (data < end) {
+      if (data < end && found.size() < maxExtents) {
         long firstHole = roundUp(seek(Linux.SEEK_HOLE, firstData, NO_MORE));
         // A hole punched between the two questions must not stop us here.
         long hole = Math.min(end, Math.max(firstHole, data + file.traits().blockBytes()));
@@ -91,6 +92,14 @@ final class FileSpace {
       position = data;
     }
     return found;
+  }
+
+  /** Asks the kernel to read the range into its cache. What it makes of that is its own affair. */
+  void readAhead(long offset, long length) throws DeviceException {
+    int result = file.calls().fadvise(file.dataFd(), offset, length, Linux.POSIX_FADV_WILLNEED);
+    if (result == -Errno.EIO) {
+      throw transfers.failure("read ahead", offset, length, -result);
+    }
   }
 
   /** What comes next, or {@code otherwise} where holes can't be told from data. */

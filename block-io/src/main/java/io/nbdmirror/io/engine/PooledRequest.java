@@ -18,7 +18,8 @@ final class PooledRequest {
     WRITE,
     FLUSH,
     ZERO,
-    EXTENTS
+    EXTENTS,
+    READ_AHEAD
   }
 
   Kind kind = Kind.FLUSH;
@@ -26,6 +27,7 @@ final class PooledRequest {
   long length;
   boolean fua;
   boolean mayPunch;
+  int maxExtents;
   @Nullable ByteBuf buffer;
   int index;
   @Nullable Completion done;
@@ -55,7 +57,8 @@ final class PooledRequest {
       }
       case FLUSH -> transfers.flush();
       case ZERO -> space.zero(offset, length, mayPunch, fua);
-      case EXTENTS -> extents = space.extents(offset, length);
+      case EXTENTS -> extents = space.extents(offset, length, maxExtents);
+      case READ_AHEAD -> space.readAhead(offset, length);
     }
   }
 

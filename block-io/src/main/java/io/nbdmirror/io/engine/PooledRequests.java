@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  *   write ── only a copy, and quick lately? ──▶ done on the loop
  *            │ else
  *            ▼
- *   FUA, flush, zero, extents ──▶ worker ──▶ finished list ──one wake-up──▶ loop
+ *   FUA, flush, zero, extents, read-ahead ──▶ worker ──▶ finished list ──one wake-up──▶ loop
  * </pre>
  *
  * <p>Allocates nothing for what is done on the loop; requests that go to a worker are pooled.
@@ -158,10 +158,20 @@ final class PooledRequests implements FileRequests {
   }
 
   @Override
-  public void extents(long offsetBytes, long lengthBytes, ExtentsCompletion done) {
+  public void readAhead(long offsetBytes, long lengthBytes, Completion done) {
+    // Even this may wait: for a place in the device's queue, or for the file's own block map.
+    PooledRequest request = obtain(PooledRequest.Kind.READ_AHEAD, done);
+    request.offset = offsetBytes;
+    request.length = lengthBytes;
+    workers.submit(request);
+  }
+
+  @Override
+  public void extents(long offsetBytes, long lengthBytes, int maxExtents, ExtentsCompletion done) {
     PooledRequest request = obtain(PooledRequest.Kind.EXTENTS, null);
     request.offset = offsetBytes;
     request.length = lengthBytes;
+    request.maxExtents = maxExtents;
     request.extentsDone = done;
     workers.submit(request);
   }

@@ -116,12 +116,28 @@ public final class FileDevice implements BlockDevice {
 
   @Override
   public void extents(long offsetBytes, long lengthBytes, ExtentsCompletion done) {
+    extents(offsetBytes, lengthBytes, Integer.MAX_VALUE, done);
+  }
+
+  @Override
+  public void extents(long offsetBytes, long lengthBytes, int maxExtents, ExtentsCompletion done) {
     requireRange(offsetBytes, lengthBytes);
     if (lengthBytes == 0) {
       done.completed(List.of(), null);
       return;
     }
-    requests.extents(offsetBytes, lengthBytes, done);
+    requests.extents(offsetBytes, lengthBytes, maxExtents, done);
+  }
+
+  @Override
+  public void readAhead(long offsetBytes, long lengthBytes, Completion done) {
+    assert loop.inLoop() : "called outside its loop";
+    if (file.traits().direct() || lengthBytes == 0) {
+      // There is no cache, and a length of 0 means all of the file to the kernel.
+      done.completed(null);
+      return;
+    }
+    requests.readAhead(offsetBytes, lengthBytes, done);
   }
 
   @Override

@@ -44,6 +44,7 @@ public final class Linux {
   public static final long BLKSSZGET = 0x1268;
   public static final long BLKGETSIZE64 = 0x80081272L;
 
+  public static final int POSIX_FADV_WILLNEED = 3;
   public static final int POSIX_FADV_DONTNEED = 4;
 
   public static final int IN_NONBLOCK = O_NONBLOCK;

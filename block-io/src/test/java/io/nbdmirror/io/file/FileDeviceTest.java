@@ -124,6 +124,35 @@ class FileDeviceTest {
     close(device);
   }
 
+  @Test
+  void noMoreExtentsAreLookedForThanAreAskedFor() throws Exception {
+    FileDevice device = open();
+    for (int i = 0; i < 20; i++) {
+      write(device, i * 131_072L, pattern(65536), true);
+    }
+    CompletableFuture<List<Extent>> extents = new CompletableFuture<>();
+    loop.execute(() -> device.extents(0, SIZE, 3, (found, failure) -> extents.complete(found)));
+    assertThat(extents.get(10, TimeUnit.SECONDS))
+        .containsExactly(
+            new Extent(0, 65536, false),
+            new Extent(65536, 65536, true),
+            new Extent(131_072, 65536, false));
+    assertThat(script.made().stream().filter("seek"::equals).count()).isLessThan(6);
+    close(device);
+  }
+
+  @Test
+  void readAheadIsLeftToTheKernelAndFailsOnlyIfTheDeviceDoes() throws Exception {
+    FileDevice device = open();
+    assertThat(request(device, done -> device.readAhead(1, 100_000, done))).isNull();
+    assertThat(script.made()).contains("fadvise");
+    script.next("fadvise", -Errno.EINVAL, -Errno.EIO);
+    assertThat(request(device, done -> device.readAhead(1, 100_000, done))).isNull();
+    DeviceException failure = request(device, done -> device.readAhead(1, 100_000, done));
+    assertThat(failure).isNotNull().hasMessageContaining("read ahead");
+    close(device);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"1000,2000,500", "-4,3000,-4,-4", "1,1,1"})
   void interruptedAndPartialWritesAreGoneOnWith(String results) throws Exception {

@@ -132,7 +132,13 @@ class RawRouteTest {
     }
 
     @Override
-    public void extents(long offsetBytes, long lengthBytes, ExtentsCompletion done) {
+    public void extents(
+        long offsetBytes, long lengthBytes, int maxExtents, ExtentsCompletion done) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void readAhead(long offsetBytes, long lengthBytes, Completion done) {
       throw new UnsupportedOperationException();
     }
 

@@ -32,7 +32,6 @@ public final class ArrayHealth implements BitmapOwner {
   private final ArrayBitmap bitmap;
   private final SuperblockUpdates updates;
   private final ArrayEvents happenings;
-  private final BadBlockRecords badBlocks = new BadBlockRecords(this);
   private Runnable memberFailedListener = () -> {};
   private @Nullable DeviceException broken;
   private long memberFailures;
@@ -76,11 +75,6 @@ public final class ArrayHealth implements BitmapOwner {
     return bitmap;
   }
 
-  /** What is known of members' bad blocks. */
-  public BadBlockRecords badBlocks() {
-    return badBlocks;
-  }
-
   public SuperblockUpdates updates() {
     return updates;
   }
@@ -119,6 +113,11 @@ public final class ArrayHealth implements BitmapOwner {
   public boolean readFailed(Member member, DeviceException failure) {
     member.countReadError();
     return fail(member, failure);
+  }
+
+  /** Requests to {@code member} are given up. */
+  void memberHangs(Member member, DeviceException failure) {
+    fail(member, failure);
   }
 
   @Override
@@ -206,12 +205,8 @@ public final class ArrayHealth implements BitmapOwner {
     members.place(replacement, replacement.slot());
   }
 
-  /**
-   * Fails a member.
-   *
-   * @return whether it is out now; the last in-sync member never is (I7)
-   */
-  public boolean fail(Member member, DeviceException failure) {
+  /** Whether {@code member} is out now; the last in-sync member never is (I7). */
+  private boolean fail(Member member, DeviceException failure) {
     if (member.isFaulty()) {
       return true;
     }
@@ -241,23 +236,13 @@ public final class ArrayHealth implements BitmapOwner {
     if (heir != null) {
       inherit(heir);
     }
-    if (!readOnly) {
-      updates.recordFailure();
-    }
+    updates.recordFailure();
     happenings.tell(
         held ? ArrayEvent.Kind.FAIL : ArrayEvent.Kind.FAIL_SPARE,
         member,
         String.valueOf(failure.getMessage()));
     memberFailedListener.run();
     return true;
-  }
-
-  /** Its cache is not to be trusted any more (I5); nor is the array when it is the last (I7). */
-  void flushFailed(Member member, DeviceException failure) {
-    member.countWriteError();
-    if (!fail(member, failure)) {
-      breakArray(failure);
-    }
   }
 
   private void breakArray(DeviceException failure) {
@@ -300,7 +285,10 @@ public final class ArrayHealth implements BitmapOwner {
         }
       } else {
         failure = memberFailure;
-        flushFailed(member, memberFailure);
+        member.countWriteError();
+        if (!fail(member, memberFailure)) {
+          breakArray(memberFailure);
+        }
       }
       oneDone();
     }

@@ -139,10 +139,24 @@ public final class GuardedDevice implements BlockDevice {
 
   @Override
   public void extents(long offsetBytes, long lengthBytes, ExtentsCompletion done) {
+    extents(offsetBytes, lengthBytes, Integer.MAX_VALUE, done);
+  }
+
+  @Override
+  public void extents(long offsetBytes, long lengthBytes, int maxExtents, ExtentsCompletion done) {
     if (abandoned > 0) {
       done.completed(List.of(), hangs());
     } else {
-      device.extents(offsetBytes, lengthBytes, begin().with(done));
+      device.extents(offsetBytes, lengthBytes, maxExtents, begin().with(done));
+    }
+  }
+
+  @Override
+  public void readAhead(long offsetBytes, long lengthBytes, Completion done) {
+    if (abandoned > 0) {
+      done.completed(hangs());
+    } else {
+      device.readAhead(offsetBytes, lengthBytes, begin().with(Unpooled.EMPTY_BUFFER, done));
     }
   }
 

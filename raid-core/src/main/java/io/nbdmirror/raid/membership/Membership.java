@@ -11,7 +11,6 @@ import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.member.Recovery;
 import io.nbdmirror.raid.resync.SyncEngine;
-import io.nbdmirror.raid.superblock.BadBlockLogReader;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.nbdmirror.raid.superblock.SuperblockReader;
 import java.util.function.Supplier;
@@ -139,34 +138,16 @@ public final class Membership {
             SuperblockReader.read(
                 device,
                 (superblock, failure) -> {
-                  if (superblock == null) {
-                    String why = failure == null ? "" : String.valueOf(failure.getMessage());
-                    end.completed(reAddRefused(device, why));
-                  } else {
-                    takeBack(joining, superblock, end);
+                  try {
+                    if (superblock == null) {
+                      throw reAddRefused(
+                          device, failure == null ? "" : String.valueOf(failure.getMessage()));
+                    }
+                    takeBack(joining.as(formerMember(device, superblock)), end);
+                  } catch (DeviceException e) {
+                    end.completed(e);
                   }
                 }));
-  }
-
-  /** What its bad-block log says it lacks no bit may stand for any more. */
-  private void takeBack(Joining joining, MdSuperblock superblock, Completion end) {
-    BlockDevice device = joining.device;
-    BadBlockLogReader.read(
-        device,
-        superblock,
-        superblock.superOffset(),
-        (entries, failure) -> {
-          try {
-            if (failure != null) {
-              throw reAddRefused(device, String.valueOf(failure.getMessage()));
-            }
-            Member member = formerMember(device, superblock);
-            member.badBlocks().load(entries);
-            takeBack(joining.as(member), end);
-          } catch (DeviceException e) {
-            end.completed(e);
-          }
-        });
   }
 
   private void takeBack(Member member, Completion end) {
