@@ -2,8 +2,10 @@ package io.nbdmirror.nbd.export;
 
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Scheduler;
+import io.nbdmirror.nbd.protocol.ReplyFormat;
 import io.nbdmirror.nbd.protocol.Wire;
 import io.nbdmirror.nbd.protocol.WireString;
+import java.util.List;
 
 /**
  * A device offered to clients under a name.
@@ -14,6 +16,7 @@ import io.nbdmirror.nbd.protocol.WireString;
  *     blockBytes()} is 1: clients may ask for any byte range
  * @param loop the loop the device belongs to
  * @param preferredBlockBytes what clients do best to align to: a power of two, at least 512
+ * @param contexts what it can tell of its parts, {@code base:allocation} among it
  */
 public record Export(
     String name,
@@ -21,7 +24,8 @@ public record Export(
     BlockDevice device,
     Scheduler loop,
     boolean readOnly,
-    int preferredBlockBytes) {
+    int preferredBlockBytes,
+    List<MetaContext> contexts) {
 
   /** What clients do best to align to where the members say nothing else. */
   public static final int DEFAULT_PREFERRED_BLOCK_BYTES = 4096;
@@ -32,7 +36,26 @@ public record Export(
   /** The largest payload that is served; between the two limits, clients are forgiven. */
   public static final int MAX_PAYLOAD_BYTES = 64 << 20;
 
+  /** An export that can tell of its holes and nothing else. */
+  public Export(
+      String name,
+      String description,
+      BlockDevice device,
+      Scheduler loop,
+      boolean readOnly,
+      int preferredBlockBytes) {
+    this(
+        name,
+        description,
+        device,
+        loop,
+        readOnly,
+        preferredBlockBytes,
+        List.of(new AllocationContext(device)));
+  }
+
   public Export {
+    contexts = List.copyOf(contexts);
     if (!WireString.isValid(name) || !WireString.isValid(description)) {
       throw new IllegalArgumentException(
           "the name or description of export '%s' is longer than %d bytes or not plain text"
@@ -52,13 +75,26 @@ public record Export(
     }
   }
 
-  /** What this export can do, in the bits that the protocol calls transmission flags. */
-  public int transmissionFlags() {
+  /**
+   * What this export can do for a client whose requests and replies are framed like this, in the
+   * bits that the protocol calls transmission flags.
+   */
+  public int transmissionFlags(ReplyFormat format) {
     // A mirror is one device behind all its connections, so a flush on one covers all.
-    int flags = Wire.HAS_FLAGS | Wire.SEND_FLUSH | Wire.SEND_FUA | Wire.CAN_MULTI_CONN;
+    int flags =
+        Wire.HAS_FLAGS | Wire.SEND_FLUSH | Wire.SEND_FUA | Wire.CAN_MULTI_CONN | Wire.SEND_CACHE;
+    if (format.isStructured()) {
+      flags |= Wire.SEND_DF;
+    }
+    if (format == ReplyFormat.EXTENDED) {
+      flags |= Wire.BLOCK_STATUS_PAYLOAD;
+    }
     if (readOnly) {
       return flags | Wire.READ_ONLY;
     }
-    return flags | Wire.SEND_WRITE_ZEROES | (device.discards() ? Wire.SEND_TRIM : 0);
+    // Zeroes are faster than data only where blocks can be given back.
+    return flags
+        | Wire.SEND_WRITE_ZEROES
+        | (device.discards() ? Wire.SEND_TRIM | Wire.SEND_FAST_ZERO : 0);
   }
 }

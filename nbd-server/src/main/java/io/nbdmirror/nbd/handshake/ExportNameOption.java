@@ -1,6 +1,7 @@
 package io.nbdmirror.nbd.handshake;
 
 import io.nbdmirror.nbd.export.Export;
+import io.nbdmirror.nbd.protocol.ReplyFormat;
 import io.nbdmirror.nbd.protocol.Wire;
 import io.netty.buffer.ByteBuf;
 
@@ -22,9 +23,13 @@ final class ExportNameOption implements Option {
   @Override
   public OptionOutcome answer(Negotiation negotiation, ByteBuf data, ByteBuf out)
       throws OptionException {
+    if (negotiation.format() == ReplyFormat.EXTENDED) {
+      throw new OptionException(
+          Wire.REP_ERR_INVALID, "with extended headers, exports are attached to with GO");
+    }
     String name = ExportNames.decode(data, data.readerIndex(), data.readableBytes());
     Export export = negotiation.find(name);
-    int flags = export.transmissionFlags();
+    int flags = export.transmissionFlags(negotiation.format());
     OptionReplies.exportName(out, export.device().sizeBytes(), flags, negotiation.noZeroes());
     return new OptionOutcome.Attached(negotiation.negotiated(export, flags));
   }

@@ -29,6 +29,11 @@ final class Handshake {
     /** Whether the server is going away. */
     boolean isShuttingDown();
 
+    /** Whether an option of this many bytes may be kept; they are to be given back. */
+    boolean reserve(int bytes);
+
+    void giveBack(int bytes);
+
     ByteBuf newBuffer();
 
     void send(ByteBuf answer);
@@ -64,6 +69,9 @@ final class Handshake {
   private @Nullable OptionException refusal;
   private int failedOptions;
 
+  /** What the option at hand has been given beyond what every connection may keep. */
+  private int reservedBytes;
+
   Handshake(ExportRegistry exports, HandshakeLimits limits, Owner owner) {
     this.owner = owner;
     this.exports = exports;
@@ -87,6 +95,14 @@ final class Handshake {
   /** Nothing more is to be read. */
   void end() {
     phase = Phase.CLOSED;
+    giveBack();
+  }
+
+  private void giveBack() {
+    if (reservedBytes > 0) {
+      owner.giveBack(reservedBytes);
+      reservedBytes = 0;
+    }
   }
 
   /** Returns whether a step was taken; false when more bytes must come first. */
@@ -135,6 +151,7 @@ final class Handshake {
 
   private boolean optionAnnounced(int lengthBytes) {
     optionBytes = lengthBytes;
+    option.announced(negotiation);
     OptionException why = refusalOf(lengthBytes);
     if (why == null) {
       phase = Phase.OPTION_DATA;
@@ -159,6 +176,13 @@ final class Handshake {
       return new OptionException(
           Wire.REP_ERR_TOO_BIG,
           "the data of this option is at most %d bytes".formatted(option.maxDataBytes()));
+    }
+    if (lengthBytes > HandshakeLimits.OPTION_DATA_BYTES) {
+      if (!owner.reserve(lengthBytes)) {
+        return new OptionException(
+            Wire.REP_ERR_TOO_BIG, "this server is too busy for options of that size: try again");
+      }
+      reservedBytes = lengthBytes;
     }
     return null;
   }
@@ -185,6 +209,7 @@ final class Handshake {
     } catch (OptionException why) {
       outcome = option.refused(why);
     }
+    giveBack();
     return switch (outcome) {
       case OptionOutcome.Answered() -> {
         phase = Phase.OPTION_HEADER;

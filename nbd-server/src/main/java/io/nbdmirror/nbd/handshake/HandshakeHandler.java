@@ -133,6 +133,16 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
     }
 
     @Override
+    public boolean reserve(int bytes) {
+      return host.reserve(bytes);
+    }
+
+    @Override
+    public void giveBack(int bytes) {
+      host.giveBack(bytes);
+    }
+
+    @Override
     public ByteBuf newBuffer() {
       return ctx.alloc().buffer();
     }

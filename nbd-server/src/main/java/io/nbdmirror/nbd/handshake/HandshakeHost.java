@@ -7,6 +7,11 @@ public interface HandshakeHost {
   /** Whether the server is going away: every option is refused. */
   boolean isShuttingDown();
 
+  /** Whether this many bytes may be kept beside all that is in flight; if so, till given back. */
+  boolean reserve(int bytes);
+
+  void giveBack(int bytes);
+
   /**
    * The handshake is over and its last byte is with the socket. The channel does not read. The
    * {@link HandshakeHandler} keeps what the client sent already and gives it to the handler that

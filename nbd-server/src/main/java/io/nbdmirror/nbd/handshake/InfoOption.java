@@ -25,7 +25,7 @@ final class InfoOption implements Option {
       throws OptionException {
     InfoRequest request = InfoRequest.decode(data);
     Export export = negotiation.find(request.exportName());
-    int flags = export.transmissionFlags();
+    int flags = export.transmissionFlags(negotiation.format());
     request.answer(out, code, export, flags);
     OptionReplies.ack(out, code);
     return code == Wire.OPT_GO

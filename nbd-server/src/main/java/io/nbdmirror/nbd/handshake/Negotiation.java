@@ -2,13 +2,22 @@ package io.nbdmirror.nbd.handshake;
 
 import io.nbdmirror.nbd.export.Export;
 import io.nbdmirror.nbd.export.ExportRegistry;
+import io.nbdmirror.nbd.export.MetaContext;
+import io.nbdmirror.nbd.protocol.ReplyFormat;
 import io.nbdmirror.nbd.protocol.Wire;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What one client has agreed on so far, and the exports it may choose from. */
 final class Negotiation {
   private final ExportRegistry exports;
   private final int clientFlags;
+  private ReplyFormat format = ReplyFormat.SIMPLE;
+
+  /** The export that contexts were chosen of; they count if the client attaches to that one. */
+  private @Nullable Export contextsOf;
+
+  private List<MetaContext> contexts = List.of();
 
   Negotiation(ExportRegistry exports, int clientFlags) {
     this.exports = exports;
@@ -23,6 +32,24 @@ final class Negotiation {
     return (clientFlags & Wire.FLAG_NO_ZEROES) != 0;
   }
 
+  ReplyFormat format() {
+    return format;
+  }
+
+  void setFormat(ReplyFormat format) {
+    this.format = format;
+  }
+
+  void forgetContexts() {
+    contextsOf = null;
+    contexts = List.of();
+  }
+
+  void selectContexts(Export export, List<MetaContext> selected) {
+    contextsOf = export;
+    contexts = List.copyOf(selected);
+  }
+
   List<Export> list() {
     return exports.list();
   }
@@ -34,6 +61,12 @@ final class Negotiation {
 
   /** All of it, once the client attaches to {@code export}. */
   Negotiated negotiated(Export export, int transmissionFlags) {
-    return new Negotiated(export, transmissionFlags, fixedNewstyle(), noZeroes());
+    return new Negotiated(
+        export,
+        transmissionFlags,
+        fixedNewstyle(),
+        noZeroes(),
+        format,
+        export.equals(contextsOf) ? contexts : List.of());
   }
 }

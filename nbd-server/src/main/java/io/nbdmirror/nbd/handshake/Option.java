@@ -16,6 +16,9 @@ interface Option {
     return HandshakeLimits.OPTION_DATA_BYTES;
   }
 
+  /** Its header has come, whatever will become of it. */
+  default void announced(Negotiation negotiation) {}
+
   /**
    * Answers it once all its data is there.
    *

@@ -56,6 +56,13 @@ final class OptionReplies {
     out.writeInt(Export.ADVERTISED_PAYLOAD_BYTES);
   }
 
+  static void metaContext(ByteBuf out, int option, int id, String context) {
+    byte[] name = WireString.encode(context);
+    header(out, option, Wire.REP_META_CONTEXT, Integer.BYTES + name.length);
+    out.writeInt(id);
+    out.writeBytes(name);
+  }
+
   /** The answer to EXPORT_NAME, which has no header. */
   static void exportName(ByteBuf out, long sizeBytes, int transmissionFlags, boolean noZeroes) {
     out.writeLong(sizeBytes);

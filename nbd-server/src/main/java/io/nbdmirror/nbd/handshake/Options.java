@@ -14,7 +14,11 @@ final class Options {
           new AbortOption(),
           new ListOption(),
           new InfoOption(Wire.OPT_INFO),
-          new InfoOption(Wire.OPT_GO));
+          new InfoOption(Wire.OPT_GO),
+          new StructuredReplyOption(),
+          new MetaContextOption(Wire.OPT_LIST_META_CONTEXT),
+          new MetaContextOption(Wire.OPT_SET_META_CONTEXT),
+          new ExtendedHeadersOption());
 
   private Options() {}
 

@@ -2,6 +2,7 @@ package io.nbdmirror.nbd.listen;
 
 import io.nbdmirror.io.loop.EventLoopScheduler;
 import io.nbdmirror.nbd.export.Export;
+import io.nbdmirror.nbd.export.MetaContext;
 import io.nbdmirror.nbd.handshake.HandshakeHost;
 import io.nbdmirror.nbd.handshake.Negotiated;
 import io.nbdmirror.nbd.transmission.InFlightBudget;
@@ -56,6 +57,16 @@ final class Connection implements HandshakeHost, TransmissionHost {
   @Override
   public boolean isShuttingDown() {
     return server.isShuttingDown();
+  }
+
+  @Override
+  public boolean reserve(int bytes) {
+    return server.budget().tryReserve(bytes);
+  }
+
+  @Override
+  public void giveBack(int bytes) {
+    server.budget().release(bytes);
   }
 
   @Override
@@ -168,8 +179,16 @@ final class Connection implements HandshakeHost, TransmissionHost {
     if (agreed.noZeroes()) {
       features.add("no-zeroes");
     }
+    switch (agreed.format()) {
+      case SIMPLE -> {}
+      case STRUCTURED -> features.add("structured-replies");
+      case EXTENDED -> features.add("extended-headers");
+    }
     if (agreed.export().readOnly()) {
       features.add("read-only");
+    }
+    for (MetaContext context : agreed.contexts()) {
+      features.add(context.name());
     }
     return features;
   }

@@ -4,7 +4,10 @@ import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.io.held.HeldFile;
 import io.nbdmirror.nbd.alert.Alerts;
+import io.nbdmirror.nbd.array.BitmapContext;
 import io.nbdmirror.nbd.array.ServedArray;
+import io.nbdmirror.nbd.array.StateContext;
+import io.nbdmirror.nbd.export.AllocationContext;
 import io.nbdmirror.nbd.export.Export;
 import io.nbdmirror.nbd.metrics.RequestTotals;
 import io.nbdmirror.raid.Mirror;
@@ -81,7 +84,11 @@ record ArrayStart(
             mirror,
             loop,
             readOnly,
-            Export.DEFAULT_PREFERRED_BLOCK_BYTES);
+            Export.DEFAULT_PREFERRED_BLOCK_BYTES,
+            List.of(
+                new AllocationContext(mirror),
+                new BitmapContext(mirror::bitmap),
+                new StateContext(mirror::bitmap, () -> mirror.status().mismatches())));
     return new ArrayStart(
         ServedArray.of(name, mirror, loop), mirror, loop, export, new RequestTotals(name));
   }

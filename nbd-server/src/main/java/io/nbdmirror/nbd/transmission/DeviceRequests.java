@@ -4,6 +4,7 @@ import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
 import io.nbdmirror.nbd.export.Export;
+import io.nbdmirror.nbd.handshake.Negotiated;
 import io.nbdmirror.nbd.protocol.Command;
 import io.nbdmirror.nbd.protocol.Wire;
 import io.netty.buffer.ByteBuf;
@@ -11,6 +12,7 @@ import io.netty.buffer.ByteBufAllocator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The requests of one connection: gives them to the device, answers them as they complete, and
@@ -22,8 +24,15 @@ final class DeviceRequests {
   /** Enough for any client that means well; the list is then not worth its memory. */
   private static final int MAX_FREE = 1024;
 
+  /** A longer hint would push out of the cache what it brings in. */
+  private static final long MAX_READ_AHEAD_BYTES = 64L << 20;
+
+  private static final int MAX_LOGGED_FAILURES = 10;
+
+  private final Negotiated negotiated;
   private final Export export;
   private final BlockDevice device;
+  private final Reads reads;
   private final ByteBufAllocator alloc;
   private final ReplyQueue replies;
   private final InFlightWindow window;
@@ -39,20 +48,23 @@ final class DeviceRequests {
 
   private long batchNanos;
   private boolean abandoned;
+  private int loggedFailures;
 
   /**
    * @param ended told after each completion, possibly within the call that made the request
    */
   DeviceRequests(
-      Export export,
+      Negotiated negotiated,
       ByteBufAllocator alloc,
       ReplyQueue replies,
       InFlightWindow window,
       TransferCounters counters,
       RequestMeter meter,
       Runnable ended) {
-    this.export = export;
-    this.device = export.device();
+    this.negotiated = negotiated;
+    export = negotiated.export();
+    device = export.device();
+    reads = new Reads(device, negotiated.format(), alloc);
     this.alloc = alloc;
     this.replies = replies;
     this.window = window;
@@ -71,10 +83,17 @@ final class DeviceRequests {
   }
 
   /** Answers without asking the device. */
-  void refuse(Command command, long cookie, long lengthBytes, int errno) {
-    Request request = take(command, cookie, lengthBytes, 0);
-    request.errno = errno;
-    answer(request);
+  void refuse(RequestHeader header, RequestError error) {
+    answer(take(header, 0), error);
+  }
+
+  /** The most bytes that the data of a request's reply takes. */
+  long replyBytes(RequestHeader header) {
+    return switch (header.command) {
+      case READ -> header.lengthBytes;
+      case BLOCK_STATUS -> StatusReply.mostBytes(negotiated.contexts().size());
+      default -> 0;
+    };
   }
 
   /**
@@ -83,60 +102,48 @@ final class DeviceRequests {
    * @param payload one reference to it is owned from here on
    * @param windowBytes already taken; given back when the write is done
    */
-  void write(
-      long cookie,
-      boolean fua,
-      long offsetBytes,
-      ByteBuf payload,
-      int index,
-      int lengthBytes,
-      long windowBytes) {
-    Request request = take(Command.WRITE, cookie, lengthBytes, windowBytes);
+  void write(RequestHeader header, ByteBuf payload, int index, long windowBytes) {
+    Request request = take(header, windowBytes);
     request.buffer = payload;
     begin(request);
     try {
-      device.write(offsetBytes, payload, index, lengthBytes, fua, request);
+      boolean fua = request.has(Wire.CMD_FLAG_FUA);
+      device.write(request.offsetBytes, payload, index, (int) request.lengthBytes, fua, request);
     } catch (RuntimeException e) {
       failed(request, e);
     }
   }
 
   /** Does whatever has no payload. {@code windowBytes} as for {@link #write}. */
-  void start(
-      Command command,
-      long cookie,
-      int flags,
-      long offsetBytes,
-      long lengthBytes,
-      long windowBytes) {
-    Request request = take(command, cookie, lengthBytes, windowBytes);
+  void start(RequestHeader header, long windowBytes) {
+    Request request = take(header, windowBytes);
     begin(request);
     try {
-      if (lengthBytes == 0 && command != Command.FLUSH) {
+      if (request.lengthBytes == 0 && request.command != Command.FLUSH) {
         request.completed(null);
       } else {
-        call(request, flags, offsetBytes);
+        call(request);
       }
     } catch (RuntimeException e) {
       failed(request, e);
     }
   }
 
-  private void call(Request request, int flags, long offsetBytes) {
-    boolean fua = (flags & Wire.CMD_FLAG_FUA) != 0;
+  private void call(Request request) {
+    boolean fua = request.has(Wire.CMD_FLAG_FUA);
+    long offsetBytes = request.offsetBytes;
     long lengthBytes = request.lengthBytes;
     switch (request.command) {
-      case READ -> {
-        ByteBuf reply = alloc.directBuffer(Wire.SIMPLE_REPLY_BYTES + (int) lengthBytes);
-        request.buffer = reply;
-        device.read(offsetBytes, reply, Wire.SIMPLE_REPLY_BYTES, (int) lengthBytes, request);
-      }
+      case READ -> reads.start(request);
       case FLUSH -> device.flush(request);
       case TRIM -> device.discard(offsetBytes, lengthBytes, fua, request);
       case WRITE_ZEROES -> {
-        boolean mayDiscard = (flags & Wire.CMD_FLAG_NO_HOLE) == 0;
+        boolean mayDiscard = !request.has(Wire.CMD_FLAG_NO_HOLE);
         device.writeZeroes(offsetBytes, lengthBytes, mayDiscard, fua, request);
       }
+      case CACHE ->
+          device.readAhead(offsetBytes, Math.min(lengthBytes, MAX_READ_AHEAD_BYTES), request);
+      case BLOCK_STATUS -> StatusReply.start(negotiated, request, alloc);
       default -> throw new IllegalStateException(request.command + " is not for the device");
     }
   }
@@ -147,7 +154,7 @@ final class DeviceRequests {
   }
 
   /** A device that throws has broken its contract; the client still gets an answer. */
-  private void failed(Request request, RuntimeException e) {
+  void failed(Request request, RuntimeException e) {
     LOG.error("{} at {} failed unexpectedly", request.command, device.path(), e);
     if (request.atDevice) {
       request.completed(
@@ -159,40 +166,71 @@ final class DeviceRequests {
     if (!request.atDevice) {
       throw new IllegalStateException(request.command + " completed twice at " + device.path());
     }
+    if (request.command == Command.READ && !abandoned && Reads.mustRepeat(request, failure)) {
+      reads.again(request);
+      return;
+    }
     request.atDevice = false;
     counters.requestCompleted();
-    if (failure != null) {
-      request.errno = RequestRules.onTheWire(failure.errno());
-      LOG.debug("{} of export '{}' failed", request.command, export.name(), failure);
+    if (failure == null) {
+      answer(request, null);
+    } else {
+      logFailure(request, failure);
+      answer(request, RequestError.of(request, failure));
     }
-    answer(request);
     ended.run();
   }
 
-  private void answer(Request request) {
+  /** The client is told less than this says, so it must be found in the log; but not for ever. */
+  private void logFailure(Request request, DeviceException failure) {
+    Level level = loggedFailures < MAX_LOGGED_FAILURES ? Level.WARN : Level.DEBUG;
+    loggedFailures++;
+    LOG.atLevel(level)
+        .log(
+            "{} of {} bytes at offset {} of export '{}' failed: {}",
+            request.command,
+            request.lengthBytes,
+            request.offsetBytes,
+            export.name(),
+            failure.getMessage());
+  }
+
+  private void answer(Request request, @Nullable RequestError error) {
     ByteBuf buffer = request.buffer;
     request.buffer = null;
-    boolean done = request.errno == 0;
-    if (done && !abandoned && buffer != null && request.command == Command.READ) {
-      counters.read((int) request.lengthBytes);
-      replies.addRead(buffer, request.cookie, (int) request.lengthBytes, request.windowBytes);
+    boolean read = request.command == Command.READ;
+    request.errno = error == null ? 0 : error.errno();
+    if (error == null && !abandoned && buffer != null && request.command != Command.WRITE) {
+      if (read) {
+        reads.complete(request, buffer);
+        counters.read((int) request.lengthBytes);
+      }
+      replies.addReply(buffer, request.windowBytes);
     } else {
       if (buffer != null) {
         buffer.release();
       }
-      if (done && request.command == Command.WRITE) {
+      if (error == null && request.command == Command.WRITE) {
         counters.written((int) request.lengthBytes);
       }
       if (request.windowBytes > 0) {
         window.give(request.windowBytes);
       }
       if (!abandoned) {
-        replies.add(request.errno, request.cookie);
+        answerWithoutData(request, read, error);
       }
     }
     counters.requestAnswered();
     request.next = unmeasured;
     unmeasured = request;
+  }
+
+  private void answerWithoutData(Request request, boolean read, @Nullable RequestError error) {
+    if (error == null) {
+      replies.addDone(read, request.cookie, request.offsetBytes);
+    } else {
+      replies.addError(error, request.cookie, request.offsetBytes);
+    }
   }
 
   /** Sends the replies there are and measures the requests they answer. */
@@ -224,21 +262,15 @@ final class DeviceRequests {
     measure();
   }
 
-  private Request take(Command command, long cookie, long lengthBytes, long windowBytes) {
+  private Request take(RequestHeader header, long windowBytes) {
     Request request = free;
     if (request == null) {
       request = new Request(this);
     } else {
       free = request.next;
-      request.next = null;
       freeCount--;
     }
-    request.command = command;
-    request.cookie = cookie;
-    request.lengthBytes = lengthBytes;
-    request.windowBytes = windowBytes;
-    request.startNanos = batchNanos;
-    request.errno = 0;
+    request.reset(header, windowBytes, batchNanos);
     return request;
   }
 

@@ -32,7 +32,7 @@ public final class InFlightBudget {
   }
 
   /** Takes {@code bytes} if they are there; more than the limit, if nothing else is in flight. */
-  boolean tryReserve(long bytes) {
+  public boolean tryReserve(long bytes) {
     while (true) {
       long used = usedBytes.get();
       if (used > 0 && used + bytes > limitBytes) {
@@ -49,7 +49,8 @@ public final class InFlightBudget {
     usedBytes.addAndGet(bytes);
   }
 
-  void release(long bytes) {
+  /** Gives {@code bytes} back. */
+  public void release(long bytes) {
     usedBytes.addAndGet(-bytes);
     wakeAll();
   }

@@ -1,6 +1,6 @@
 package io.nbdmirror.nbd.transmission;
 
-import io.nbdmirror.nbd.protocol.Wire;
+import io.nbdmirror.nbd.protocol.ReplyFormat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFutureListener;
@@ -9,58 +9,66 @@ import io.netty.channel.ChannelPromise;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Simple replies on their way to the socket. Replies without data share a buffer; a flush sends all
- * that came since the last one.
+ * Replies on their way to the socket. Those without data share a buffer; a flush sends all that
+ * came since the last one.
  */
 final class ReplyQueue {
-  private static final int SHARED_BUFFER_BYTES = 256 * Wire.SIMPLE_REPLY_BYTES;
+  private static final int SHARED_BUFFER_BYTES = 4096;
 
   private final ChannelHandlerContext ctx;
+  private final ReplyFormat format;
   private final InFlightWindow window;
 
   /** Replies without data that are not yet with the channel. */
   private @Nullable ByteBuf shared;
 
-  /** What the read replies since the last flush give back once they are with the socket. */
+  /** What the replies with data since the last flush give back once they are with the socket. */
   private long windowBytes;
 
   private boolean unflushed;
 
-  ReplyQueue(ChannelHandlerContext ctx, InFlightWindow window) {
+  ReplyQueue(ChannelHandlerContext ctx, ReplyFormat format, InFlightWindow window) {
     this.ctx = ctx;
+    this.format = format;
     this.window = window;
   }
 
-  void add(int errno, long cookie) {
-    ByteBuf out = shared;
-    if (out == null) {
-      out = ctx.alloc().directBuffer(SHARED_BUFFER_BYTES, SHARED_BUFFER_BYTES);
-      shared = out;
-    }
-    out.writeInt(Wire.SIMPLE_REPLY_MAGIC);
-    out.writeInt(errno);
-    out.writeLong(cookie);
+  /** Says that a request is done which has nothing to tell. */
+  void addDone(boolean read, long cookie, long offsetBytes) {
+    format.writeDone(room(format.headerBytes()), read, cookie, offsetBytes);
     unflushed = true;
-    if (!out.isWritable(Wire.SIMPLE_REPLY_BYTES)) {
-      shared = null;
-      ctx.write(out, ctx.voidPromise());
-    }
+  }
+
+  void addError(RequestError error, long cookie, long offsetBytes) {
+    ByteBuf out = room(format.errorBytes(error.sentence().length));
+    format.writeError(out, error.errno(), error.sentence(), cookie, offsetBytes);
+    unflushed = true;
   }
 
   /**
-   * Sends data that was read.
+   * Sends a whole reply.
    *
-   * @param reply the data, behind room for the header; owned from here on
+   * @param reply owned from here on
    * @param windowBytes given back to the window once this is with the socket
    */
-  void addRead(ByteBuf reply, long cookie, int lengthBytes, long windowBytes) {
-    reply.setInt(0, Wire.SIMPLE_REPLY_MAGIC);
-    reply.setInt(4, 0);
-    reply.setLong(8, cookie);
-    reply.setIndex(0, Wire.SIMPLE_REPLY_BYTES + lengthBytes);
+  void addReply(ByteBuf reply, long windowBytes) {
     this.windowBytes += windowBytes;
     unflushed = true;
     ctx.write(reply, ctx.voidPromise());
+  }
+
+  /** The shared buffer, with room for {@code bytes}. */
+  private ByteBuf room(int bytes) {
+    ByteBuf out = shared;
+    if (out != null && out.writableBytes() >= bytes) {
+      return out;
+    }
+    if (out != null) {
+      ctx.write(out, ctx.voidPromise());
+    }
+    out = ctx.alloc().directBuffer(SHARED_BUFFER_BYTES, SHARED_BUFFER_BYTES);
+    shared = out;
+    return out;
   }
 
   void flush() {

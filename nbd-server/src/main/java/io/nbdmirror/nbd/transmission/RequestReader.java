@@ -1,30 +1,26 @@
 package io.nbdmirror.nbd.transmission;
 
-import io.nbdmirror.io.Errno;
+import io.nbdmirror.nbd.handshake.Negotiated;
 import io.nbdmirror.nbd.protocol.Command;
-import io.nbdmirror.nbd.protocol.Wire;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the requests in what a client sends, in place, and starts them.
  *
  * <pre>
- *  HEADER ──────> READY ──────> HEADER        no payload, or all of it already received
- *    │              └─> GATHER ──> HEADER     a payload that spans receives
- *    ├─ refused WRITE ─> DRAIN ──> HEADER
+ *  HEADER ─────────> READY ─────> HEADER      no payload, or all of it already received
+ *    │                └─> GATHER ──> HEADER   a payload that spans receives
+ *    ├─> STATUS ─────> READY                  the payload of a BLOCK_STATUS
+ *    ├─ refused ─> DRAIN ──> HEADER           with the payload it brought
  *    └─ bad magic, DISC, a payload no one may send ─> ENDED
  * </pre>
  *
  * <p>A payload that lies in one receive buffer goes to the device as part of that buffer. Any other
- * is gathered in a buffer that grows with what has arrived, never with what was announced.
+ * is {@linkplain GatheredPayload gathered}.
  */
 final class RequestReader {
-  /** Where a gathered payload starts out; then it doubles. */
-  private static final int FIRST_GATHER_BYTES = 128 << 10;
-
   /**
    * Beyond this many requests in flight, a payload from a receive buffer that is mostly empty is
    * copied: each would keep a whole buffer alive, far more than its window accounts for.
@@ -60,6 +56,7 @@ final class RequestReader {
     HEADER,
     READY,
     GATHER,
+    STATUS,
     DRAIN,
     ENDED
   }
@@ -69,36 +66,34 @@ final class RequestReader {
   private final DeviceRequests requests;
   private final InFlightWindow window;
   private final TransferCounters counters;
-  private final ByteBufAllocator alloc;
 
   private Phase phase = Phase.HEADER;
+  private final RequestHeader request;
 
   /** A header that spans receives, as far as it has arrived. */
-  private final ByteBuf splitHeader = Unpooled.buffer(Wire.REQUEST_BYTES, Wire.REQUEST_BYTES);
+  private final ByteBuf splitHeader;
 
-  private Command command = Command.UNKNOWN;
-  private int flags;
-  private long cookie;
-  private long offsetBytes;
-  private long lengthBytes;
-
+  private final GatheredPayload gathered;
+  private final StatusPayload statusPayload;
   private int bytesToDrain;
-  private @Nullable ByteBuf gathered;
-  private long gatheredWindowBytes;
 
   RequestReader(
       Owner owner,
-      RequestRules rules,
+      Negotiated negotiated,
       DeviceRequests requests,
       InFlightWindow window,
       TransferCounters counters,
       ByteBufAllocator alloc) {
     this.owner = owner;
-    this.rules = rules;
     this.requests = requests;
     this.window = window;
     this.counters = counters;
-    this.alloc = alloc;
+    rules = new RequestRules(negotiated);
+    request = new RequestHeader(negotiated.format());
+    int headerBytes = negotiated.format().requestBytes();
+    splitHeader = Unpooled.buffer(headerBytes, headerBytes);
+    gathered = new GatheredPayload(window, alloc);
+    statusPayload = new StatusPayload(negotiated.contexts().size());
   }
 
   /** Reads on; what was left when it paused comes first the next time. */
@@ -109,6 +104,7 @@ final class RequestReader {
             case HEADER -> owner.mayBegin() && header(in);
             case READY -> begin(in);
             case GATHER -> gather(in);
+            case STATUS -> statusPayload(in);
             case DRAIN -> drain(in);
             case ENDED -> false;
           };
@@ -125,9 +121,9 @@ final class RequestReader {
   }
 
   private boolean header(ByteBuf in) {
-    if (!splitHeader.isReadable() && in.readableBytes() >= Wire.REQUEST_BYTES) {
+    if (!splitHeader.isReadable() && in.readableBytes() >= splitHeader.capacity()) {
       int start = in.readerIndex();
-      in.skipBytes(Wire.REQUEST_BYTES);
+      in.skipBytes(splitHeader.capacity());
       decode(in, start);
       return true;
     }
@@ -141,56 +137,78 @@ final class RequestReader {
   }
 
   private void decode(ByteBuf in, int start) {
-    int magic = in.getInt(start);
-    flags = in.getUnsignedShort(start + Wire.REQUEST_FLAGS);
-    command = Command.of(in.getUnsignedShort(start + Wire.REQUEST_TYPE));
-    cookie = in.getLong(start + Wire.REQUEST_COOKIE);
-    offsetBytes = in.getLong(start + Wire.REQUEST_OFFSET);
-    lengthBytes = in.getUnsignedInt(start + Wire.REQUEST_LENGTH);
-    if (magic != Wire.REQUEST_MAGIC) {
-      phase = Phase.ENDED;
-      owner.streamBroken("0x%08x is not how a request starts".formatted(magic));
-    } else if (command == Command.DISC) {
-      phase = Phase.ENDED;
+    if (!request.decode(in, start)) {
+      end();
+      owner.streamBroken("0x%08x is not how a request starts".formatted(in.getInt(start)));
+    } else if (request.command == Command.DISC) {
+      end();
       owner.disconnectAsked();
-    } else if (command == Command.WRITE && lengthBytes > RequestRules.MAX_DRAINED_BYTES) {
-      phase = Phase.ENDED;
-      owner.streamBroken("a write of %d bytes is out of all proportion".formatted(lengthBytes));
+    } else if (request.isOutOfProportion()) {
+      end();
+      owner.streamBroken(
+          "a payload of %s bytes is out of all proportion"
+              .formatted(Long.toUnsignedString(request.payloadBytes)));
+    } else if (request.command == Command.BLOCK_STATUS && request.payloadBytes > 0) {
+      statusAnnounced();
     } else {
-      admitOrRefuse();
+      admitOrRefuse((int) request.payloadBytes);
     }
   }
 
-  private void admitOrRefuse() {
-    int errno =
-        owner.isShuttingDown()
-            ? Errno.ESHUTDOWN
-            : rules.errno(command, flags, offsetBytes, lengthBytes);
-    if (errno == 0) {
-      phase = Phase.READY;
-      return;
+  private void statusAnnounced() {
+    if (statusPayload.takes(request.payloadBytes)) {
+      phase = Phase.STATUS;
+    } else {
+      refuse(RequestError.WRONG_PAYLOAD, (int) request.payloadBytes);
     }
-    requests.refuse(command, cookie, lengthBytes, errno);
-    bytesToDrain = command == Command.WRITE ? (int) lengthBytes : 0;
+  }
+
+  private boolean statusPayload(ByteBuf in) {
+    if (statusPayload.take(in, (int) request.payloadBytes)) {
+      if (statusPayload.apply(request)) {
+        admitOrRefuse(0);
+      } else {
+        refuse(RequestError.WRONG_PAYLOAD, 0);
+      }
+    }
+    return true;
+  }
+
+  /**
+   * @param payloadBytes what is still to come of the request
+   */
+  private void admitOrRefuse(int payloadBytes) {
+    RequestError error =
+        owner.isShuttingDown() ? RequestError.SHUTTING_DOWN : rules.refusal(request);
+    if (error == null) {
+      phase = Phase.READY;
+    } else {
+      refuse(error, payloadBytes);
+    }
+  }
+
+  private void refuse(RequestError error, int payloadBytes) {
+    requests.refuse(request, error);
+    bytesToDrain = payloadBytes;
     phase = bytesToDrain > 0 ? Phase.DRAIN : Phase.HEADER;
   }
 
   private boolean begin(ByteBuf in) {
-    if (command == Command.WRITE && lengthBytes > 0) {
+    if (request.command == Command.WRITE && request.lengthBytes > 0) {
       return beginWrite(in);
     }
-    long windowBytes = InFlightWindow.REQUEST_BYTES + (command == Command.READ ? lengthBytes : 0);
+    long windowBytes = InFlightWindow.REQUEST_BYTES + requests.replyBytes(request);
     if (!window.tryTake(windowBytes)) {
       return false;
     }
     phase = Phase.HEADER;
-    requests.start(command, cookie, flags, offsetBytes, lengthBytes, windowBytes);
+    requests.start(request, windowBytes);
     return true;
   }
 
   private boolean beginWrite(ByteBuf in) {
-    int length = (int) lengthBytes;
-    long windowBytes = InFlightWindow.REQUEST_BYTES + lengthBytes;
+    int length = (int) request.lengthBytes;
+    long windowBytes = InFlightWindow.REQUEST_BYTES + request.lengthBytes;
     if (awaitsPayload(in)) {
       return false;
     }
@@ -207,13 +225,13 @@ final class RequestReader {
     phase = Phase.HEADER;
     int index = in.readerIndex();
     in.skipBytes(length);
-    requests.write(cookie, isFua(), offsetBytes, in.retain(), index, length, windowBytes);
+    requests.write(request, in.retain(), index, windowBytes);
     return true;
   }
 
   /** Nothing of the payload is here: the next receive may well bring all of it. */
   private boolean awaitsPayload(ByteBuf in) {
-    return command == Command.WRITE && lengthBytes > 0 && !in.isReadable();
+    return request.command == Command.WRITE && request.lengthBytes > 0 && !in.isReadable();
   }
 
   private boolean usableInPlace(ByteBuf in) {
@@ -222,33 +240,14 @@ final class RequestReader {
   }
 
   private boolean gather(ByteBuf in) {
-    int length = (int) lengthBytes;
-    ByteBuf target = gathered;
-    int arrived = target == null ? 0 : target.writerIndex();
-    int bytes = Math.min(length - arrived, in.readableBytes());
-    int capacity = target == null ? 0 : target.capacity();
-    if (arrived + bytes > capacity) {
-      int grown = Math.max(arrived + bytes, Math.max(FIRST_GATHER_BYTES, 2 * capacity));
-      grown = Math.min(length, grown);
-      long more = (long) grown - capacity + (target == null ? InFlightWindow.REQUEST_BYTES : 0);
-      if (!window.tryTakeToFinish(more)) {
-        return false;
-      }
-      gatheredWindowBytes += more;
-      target = target == null ? alloc.directBuffer(grown, length) : target.capacity(grown);
-      gathered = target;
+    int length = (int) request.lengthBytes;
+    if (!gathered.take(in, length)) {
+      return false;
     }
-    if (target == null) {
-      throw new IllegalStateException("a payload of no bytes is not gathered");
-    }
-    target.writeBytes(in, bytes);
-    if (target.writerIndex() == length) {
+    if (gathered.isComplete(length)) {
       phase = Phase.HEADER;
-      long windowBytes = gatheredWindowBytes;
-      gathered = null;
-      gatheredWindowBytes = 0;
-      window.finished();
-      requests.write(cookie, isFua(), offsetBytes, target, 0, length, windowBytes);
+      long windowBytes = gathered.windowBytes();
+      requests.write(request, gathered.give(), 0, windowBytes);
     }
     return true;
   }
@@ -263,23 +262,9 @@ final class RequestReader {
     return true;
   }
 
-  private boolean isFua() {
-    return (flags & Wire.CMD_FLAG_FUA) != 0;
-  }
-
   /** Nothing more will be read; a payload that had begun is dropped. */
   void end() {
     phase = Phase.ENDED;
-    ByteBuf dropped = gathered;
-    if (dropped != null) {
-      gathered = null;
-      dropped.release();
-    }
-    window.finished();
-    if (gatheredWindowBytes > 0) {
-      long windowBytes = gatheredWindowBytes;
-      gatheredWindowBytes = 0;
-      window.give(windowBytes);
-    }
+    gathered.drop();
   }
 }

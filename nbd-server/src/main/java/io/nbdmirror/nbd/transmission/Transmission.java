@@ -1,6 +1,5 @@
 package io.nbdmirror.nbd.transmission;
 
-import io.nbdmirror.nbd.export.Export;
 import io.nbdmirror.nbd.handshake.Negotiated;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
@@ -55,14 +54,17 @@ final class Transmission implements RequestReader.Owner {
     window =
         new InFlightWindow(
             host.connectionLimitBytes(), host.budget(), this::wakeFromAnyThread, this::windowGiven);
-    replies = new ReplyQueue(ctx, window);
-    Export export = negotiated.export();
+    replies = new ReplyQueue(ctx, negotiated.format(), window);
     requests =
         new DeviceRequests(
-            export, ctx.alloc(), replies, window, counters, host.meter(export), this::requestEnded);
-    RequestRules rules =
-        new RequestRules(export.device().sizeBytes(), negotiated.transmissionFlags());
-    reader = new RequestReader(this, rules, requests, window, counters, ctx.alloc());
+            negotiated,
+            ctx.alloc(),
+            replies,
+            window,
+            counters,
+            host.meter(negotiated.export()),
+            this::requestEnded);
+    reader = new RequestReader(this, negotiated, requests, window, counters, ctx.alloc());
   }
 
   void received(ByteBuf in) {
