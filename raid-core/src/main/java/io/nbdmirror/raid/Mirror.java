@@ -21,6 +21,7 @@ import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.membership.ChangeQueue;
 import io.nbdmirror.raid.membership.Membership;
 import io.nbdmirror.raid.membership.Standstill;
+import io.nbdmirror.raid.mend.ReadErrorMending;
 import io.nbdmirror.raid.read.ReadHints;
 import io.nbdmirror.raid.read.ReadPath;
 import io.nbdmirror.raid.resync.Doubt;
@@ -105,7 +106,9 @@ public final class Mirror implements BlockDevice {
     if (found.unclean() && members.inSync() > 1) {
       doubt.addNeeded();
     }
-    reads = new ReadPath(members, health, doubt, reading);
+    ReadErrorMending mending =
+        new ReadErrorMending(members, order, health, reading, found.readOnly(), scheduler);
+    reads = new ReadPath(members, doubt, mending, reading, scheduler);
     hints = new ReadHints(members, reading);
     writes = new WritePath(members, order, health, reads);
     sync =
@@ -115,6 +118,7 @@ public final class Mirror implements BlockDevice {
             order,
             writes.gate(),
             health,
+            reads,
             scheduler,
             doubt,
             new Foreground(reading, writes.inFlight()));

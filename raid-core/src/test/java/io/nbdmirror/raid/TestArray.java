@@ -10,6 +10,7 @@ import io.nbdmirror.io.simulation.SimulatedScheduler;
 import io.nbdmirror.raid.assembly.AssemblyException;
 import io.nbdmirror.raid.assembly.BitmapFile;
 import io.nbdmirror.raid.assembly.TestAssembly;
+import io.nbdmirror.raid.superblock.BadBlockLog;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 public final class TestArray {
   public static final long DATA_OFFSET_BYTES = 1 << 20;
   public static final long BITMAP_OFFSET_BYTES = 8192;
+  public static final long BAD_BLOCK_LOG_BYTES = 512 << 10;
   public static final UUID ARRAY = new UUID(0x1122334455667788L, 0x99aabbccddeeff00L);
 
   public final SimulatedScheduler scheduler;
@@ -95,6 +97,24 @@ public final class TestArray {
   /** From now on assembly is given this file. */
   public void useBitmapFile(@Nullable SimulatedDevice file) {
     bitmapFile = file;
+  }
+
+  /** Gives every member room for a bad-block log, as mdadm does; before assembly. */
+  public void giveBadBlockLogs() {
+    for (int slot = 0; slot < devices.size(); slot++) {
+      MdSuperblock superblock = superblock(slot).copy();
+      superblock.setBblogOffset((int) (BAD_BLOCK_LOG_BYTES / 512 - 8));
+      superblock.setBblogSize(8);
+      putSuperblock(devices.get(slot), superblock);
+    }
+  }
+
+  /** The bad blocks that a member's medium tells of, in sectors of the device. */
+  public List<BadBlockLog.Entry> badBlocksOnMedium(int slot) {
+    return superblock(slot).hasFeature(MdSuperblock.FEATURE_BAD_BLOCKS)
+        ? BadBlockLog.decode(
+            ByteBuffer.wrap(devices.get(slot).readDurable(BAD_BLOCK_LOG_BYTES, 4096)), 0)
+        : List.of();
   }
 
   /** As assembly is told of the file. */
@@ -243,6 +263,13 @@ public final class TestArray {
   public Mirror assemble(List<SimulatedDevice> members, boolean allowDegraded) {
     Mirror assembled =
         TestAssembly.assemble(List.<BlockDevice>copyOf(members), allowDegraded, this);
+    assembled.start();
+    return assembled;
+  }
+
+  /** Assembles from all devices, and starts, to be read only. */
+  public Mirror assembleReadOnly() {
+    Mirror assembled = TestAssembly.assembleReadOnly(List.<BlockDevice>copyOf(devices), this);
     assembled.start();
     return assembled;
   }

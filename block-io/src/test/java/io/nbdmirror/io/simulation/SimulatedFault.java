@@ -43,6 +43,12 @@ public final class SimulatedFault {
         .on(Operation.WRITE, Operation.WRITE_ZEROES, Operation.DISCARD);
   }
 
+  /** Writes change some of their sectors, then there is no room for the others. */
+  public static SimulatedFault outOfSpace() {
+    return new SimulatedFault(Errno.ENOSPC, true, false, 0)
+        .on(Operation.WRITE, Operation.WRITE_ZEROES);
+  }
+
   /** Requests take this much longer, and never complete inline. */
   public static SimulatedFault slow(long extraNanos) {
     return new SimulatedFault(0, false, false, extraNanos);

@@ -2,17 +2,23 @@ package io.nbdmirror.raid.assembly;
 
 import io.nbdmirror.bitmap.pages.BitmapPages;
 import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.Mirror;
 import io.nbdmirror.raid.bitmap.BitmapPlace;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.member.Recovery;
+import io.nbdmirror.raid.superblock.BadBlockLog;
+import io.nbdmirror.raid.superblock.BadBlockLogReader;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.nbdmirror.raid.superblock.SuperblockException;
 import io.nbdmirror.raid.superblock.SuperblockReader;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,6 +67,7 @@ public final class Assembly {
     private final List<Roster.Candidate> candidates = new ArrayList<>();
     private final List<String> damaged = new ArrayList<>();
     private final List<BlockDevice> damagedDevices = new ArrayList<>();
+    private final Map<UUID, List<BadBlockLog.Entry>> badBlocks = new HashMap<>();
     private int read;
 
     Reading(
@@ -93,13 +100,34 @@ public final class Assembly {
         @Nullable MdSuperblock superblock,
         @Nullable SuperblockException failure) {
       if (superblock != null) {
-        candidates.add(new Roster.Candidate(device, superblock));
+        BadBlockLogReader.read(
+            device,
+            superblock,
+            superblock.superOffset(),
+            (entries, logFailure) -> logRead(device, superblock, entries, logFailure));
+        return;
       } else if (failure != null && isLeftOut(failure.problem())) {
         damaged.add("%s is left out: %s".formatted(device.path(), failure.getMessage()));
         damagedDevices.add(device);
       } else if (failure != null) {
         done.completed(null, new AssemblyException(String.valueOf(failure.getMessage())));
         return;
+      }
+      next();
+    }
+
+    /** A member whose bad blocks are not known cannot be read from: it is left out. */
+    private void logRead(
+        BlockDevice device,
+        MdSuperblock superblock,
+        List<BadBlockLog.Entry> entries,
+        @Nullable DeviceException failure) {
+      if (failure == null) {
+        candidates.add(new Roster.Candidate(device, superblock));
+        badBlocks.put(superblock.deviceUuid(), entries);
+      } else {
+        damaged.add("%s is left out: %s".formatted(device.path(), failure.getMessage()));
+        damagedDevices.add(device);
       }
       next();
     }
@@ -120,6 +148,11 @@ public final class Assembly {
       }
       MdSuperblock freshest = roster.freshest();
       Members members = roster.members();
+      for (Member member : members.all()) {
+        member
+            .badBlocks()
+            .load(badBlocks.getOrDefault(member.superblock().deviceUuid(), List.of()));
+      }
       long size = freshest.size() * MdSuperblock.SECTOR_BYTES;
       boolean internal = freshest.hasFeature(MdSuperblock.FEATURE_BITMAP_OFFSET);
       BitmapFile kept = file;

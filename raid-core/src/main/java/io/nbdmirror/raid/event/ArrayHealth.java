@@ -32,6 +32,7 @@ public final class ArrayHealth implements BitmapOwner {
   private final ArrayBitmap bitmap;
   private final SuperblockUpdates updates;
   private final ArrayEvents happenings;
+  private final BadBlockRecords badBlocks = new BadBlockRecords(this);
   private Runnable memberFailedListener = () -> {};
   private @Nullable DeviceException broken;
   private long memberFailures;
@@ -75,6 +76,11 @@ public final class ArrayHealth implements BitmapOwner {
     return bitmap;
   }
 
+  /** What is known of members' bad blocks. */
+  public BadBlockRecords badBlocks() {
+    return badBlocks;
+  }
+
   public SuperblockUpdates updates() {
     return updates;
   }
@@ -113,11 +119,6 @@ public final class ArrayHealth implements BitmapOwner {
   public boolean readFailed(Member member, DeviceException failure) {
     member.countReadError();
     return fail(member, failure);
-  }
-
-  /** Requests to {@code member} are given up. */
-  void memberHangs(Member member, DeviceException failure) {
-    fail(member, failure);
   }
 
   @Override
@@ -205,8 +206,12 @@ public final class ArrayHealth implements BitmapOwner {
     members.place(replacement, replacement.slot());
   }
 
-  /** Whether {@code member} is out now; the last in-sync member never is (I7). */
-  private boolean fail(Member member, DeviceException failure) {
+  /**
+   * Fails a member.
+   *
+   * @return whether it is out now; the last in-sync member never is (I7)
+   */
+  public boolean fail(Member member, DeviceException failure) {
     if (member.isFaulty()) {
       return true;
     }
@@ -236,13 +241,23 @@ public final class ArrayHealth implements BitmapOwner {
     if (heir != null) {
       inherit(heir);
     }
-    updates.recordFailure();
+    if (!readOnly) {
+      updates.recordFailure();
+    }
     happenings.tell(
         held ? ArrayEvent.Kind.FAIL : ArrayEvent.Kind.FAIL_SPARE,
         member,
         String.valueOf(failure.getMessage()));
     memberFailedListener.run();
     return true;
+  }
+
+  /** Its cache is not to be trusted any more (I5); nor is the array when it is the last (I7). */
+  void flushFailed(Member member, DeviceException failure) {
+    member.countWriteError();
+    if (!fail(member, failure)) {
+      breakArray(failure);
+    }
   }
 
   private void breakArray(DeviceException failure) {
@@ -285,10 +300,7 @@ public final class ArrayHealth implements BitmapOwner {
         }
       } else {
         failure = memberFailure;
-        member.countWriteError();
-        if (!fail(member, memberFailure)) {
-          breakArray(memberFailure);
-        }
+        flushFailed(member, memberFailure);
       }
       oneDone();
     }

@@ -110,7 +110,7 @@ public final class HangWatch {
             "%s has not answered for %d seconds"
                 .formatted(member.path(), timeoutNanos / 1_000_000_000));
     // Out before anybody hears of it: who is answered now asks somebody else.
-    health.memberHangs(member, why);
+    health.fail(member, why);
     device.abandon(why);
   }
 }

@@ -1,6 +1,7 @@
 package io.nbdmirror.raid.event;
 
 import io.nbdmirror.io.Completion;
+import io.nbdmirror.raid.badblocks.BadBlocks;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.superblock.MdSuperblock;
@@ -50,20 +51,39 @@ final class SuperblockWriter {
     superblock.setUtime(MdSuperblock.packTime(wallClockMicros));
     superblock.setResyncOffset(clean ? MdSuperblock.RESYNC_OFFSET_CLEAN : 0);
     putRoles(superblock);
+    putBadBlocks(superblock, member.badBlocks());
     superblock.updateChecksum();
     Image image = image(member);
     superblock.copyTo(image.buffer(), 0, MdSuperblock.BYTES);
+    if (member.badBlocks().isUnsaved()) {
+      BadBlockLogWriter.write(
+          member,
+          failure -> {
+            if (failure == null) {
+              writeImage(member, image.bytes(), done);
+            } else {
+              done.completed(failure);
+            }
+          });
+    } else {
+      writeImage(member, image.bytes(), done);
+    }
+  }
+
+  private static void writeImage(Member member, ByteBuf image, Completion done) {
+    MdSuperblock superblock = member.superblock();
     int blockBytes = member.device().blockBytes();
     int length = (superblock.usedBytes() + blockBytes - 1) / blockBytes * blockBytes;
     member
         .device()
-        .write(
-            superblock.superOffset() * MdSuperblock.SECTOR_BYTES,
-            image.bytes(),
-            0,
-            length,
-            true,
-            done);
+        .write(superblock.superOffset() * MdSuperblock.SECTOR_BYTES, image, 0, length, true, done);
+  }
+
+  /** The bit is set exactly when the log is not empty; the log is on the medium before it. */
+  private static void putBadBlocks(MdSuperblock superblock, BadBlocks badBlocks) {
+    int others = superblock.featureMap() & ~MdSuperblock.FEATURE_BAD_BLOCKS;
+    superblock.setFeatureMap(
+        badBlocks.isEmpty() ? others : others | MdSuperblock.FEATURE_BAD_BLOCKS);
   }
 
   private void putRoles(MdSuperblock superblock) {

@@ -4,10 +4,13 @@ import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.Completion;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
+import io.nbdmirror.io.Extent;
 import io.nbdmirror.io.ExtentsCompletion;
+import io.nbdmirror.raid.badblocks.BadBlocks;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayDeque;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +25,9 @@ public final class Member {
   private final MdSuperblock superblock;
   private final long dataOffsetBytes;
   private int slot;
+  private final BadBlocks badBlocks;
+  private final ReadLatency readLatency = new ReadLatency();
+  private final ReadErrorRate readErrorRate = new ReadErrorRate();
   private MemberState state;
   private boolean replacement;
   private long readErrors;
@@ -43,6 +49,7 @@ public final class Member {
     this.superblock = superblock;
     this.slot = slot;
     this.state = state;
+    badBlocks = new BadBlocks(superblock, device.blockBytes());
     dataOffsetBytes = superblock.dataOffset() * MdSuperblock.SECTOR_BYTES;
   }
 
@@ -123,6 +130,51 @@ public final class Member {
     return dataOffsetBytes;
   }
 
+  /** Its bad blocks, in sectors of the device. */
+  public BadBlocks badBlocks() {
+    return badBlocks;
+  }
+
+  /** Whether any block of this range of the array is bad on it: never read, never copied from. */
+  public boolean isBad(long startBytes, long endBytes) {
+    return !badBlocks.isEmpty() && badBlocks.overlaps(sector(startBytes), sector(endBytes));
+  }
+
+  /** The sector of the device at which this offset of the array lies. */
+  public long sector(long offsetBytes) {
+    return (dataOffsetBytes + offsetBytes) / MdSuperblock.SECTOR_BYTES;
+  }
+
+  /**
+   * Where in the array, going on from an offset, its blocks turn from good to bad or back; the
+   * limit when they do not before that.
+   */
+  public long nextBadEdge(long offsetBytes, long limitBytes) {
+    long edge = badBlocks.nextEdge(sector(offsetBytes));
+    return edge >= sector(limitBytes)
+        ? limitBytes
+        : edge * MdSuperblock.SECTOR_BYTES - dataOffsetBytes;
+  }
+
+  /** How long it takes to read. */
+  public ReadLatency readLatency() {
+    return readLatency;
+  }
+
+  /** How many read errors it had lately. */
+  public ReadErrorRate readErrorRate() {
+    return readErrorRate;
+  }
+
+  /** Blocks that it could not read and that were mended; in its superblock, as md counts them. */
+  public long correctedReads() {
+    return superblock.cntCorrectedRead() & 0xffffffffL;
+  }
+
+  public void countCorrectedRead() {
+    superblock.setCntCorrectedRead(superblock.cntCorrectedRead() + 1);
+  }
+
   public long readErrors() {
     return readErrors;
   }
@@ -175,13 +227,21 @@ public final class Member {
     device.discard(dataOffsetBytes + offset, length, fua, done);
   }
 
-  /** The extents' offsets are bytes of the device: {@link #dataOffsetBytes()} is in them. */
+  /**
+   * The extents' offsets are bytes of the device: {@link #dataOffsetBytes()} is in them. A range
+   * with bad blocks in it is data.
+   */
   public void extents(long offset, long length, ExtentsCompletion done) {
     extents(offset, length, Integer.MAX_VALUE, done);
   }
 
   /** As above, but of no more than {@code maxExtents}. */
   public void extents(long offset, long length, int maxExtents, ExtentsCompletion done) {
+    if (isBad(offset, offset + length)) {
+      // It may be a hole only because the data never got there.
+      done.completed(List.of(new Extent(dataOffsetBytes + offset, length, false)), null);
+      return;
+    }
     device.extents(dataOffsetBytes + offset, length, maxExtents, done);
   }
 

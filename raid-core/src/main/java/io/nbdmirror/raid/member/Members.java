@@ -196,24 +196,37 @@ public final class Members {
   }
 
   /**
-   * Where members are known to be the same, a read goes to the one with the fewest reads in flight;
-   * write-mostly members only when there is no other. Null when none is in sync.
+   * The member that {@link #source()} would be if nobody had bad blocks: the first in that order
+   * whose blocks in the range are all good. Null when none has them.
+   *
+   * @param excluded not these
    */
-  public @Nullable Member leastLoaded() {
-    Member best = null;
+  public @Nullable Member sourceOf(long startBytes, long endBytes, List<Member> excluded) {
+    Member writeMostly = null;
     for (int i = 0; i < members.size(); i++) {
       Member member = members.get(i);
-      if (member.isInSync() && (best == null || isBetterToRead(member, best))) {
-        best = member;
+      if (member.isInSync() && !member.isBad(startBytes, endBytes) && !excluded.contains(member)) {
+        if (!member.isWriteMostly()) {
+          return member;
+        }
+        writeMostly = writeMostly == null ? member : writeMostly;
       }
     }
-    return best;
+    return writeMostly;
   }
 
-  private static boolean isBetterToRead(Member member, Member best) {
-    return member.isWriteMostly() == best.isWriteMostly()
-        ? member.pendingReads() < best.pendingReads()
-        : best.isWriteMostly();
+  /**
+   * Where, going on from an offset, another set of members has good blocks; the limit when it is
+   * the same set up to there.
+   */
+  public long nextBadEdge(long offsetBytes, long limitBytes) {
+    long edge = limitBytes;
+    for (int i = 0; i < members.size(); i++) {
+      if (members.get(i).isInSync()) {
+        edge = members.get(i).nextBadEdge(offsetBytes, edge);
+      }
+    }
+    return edge;
   }
 
   /** The coarsest block of all members, in bytes: what requests to them are aligned to. */

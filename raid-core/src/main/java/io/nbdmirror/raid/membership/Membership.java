@@ -11,6 +11,7 @@ import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.member.Recovery;
 import io.nbdmirror.raid.resync.SyncEngine;
+import io.nbdmirror.raid.superblock.BadBlockLogReader;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.nbdmirror.raid.superblock.SuperblockReader;
 import java.util.function.Supplier;
@@ -138,16 +139,34 @@ public final class Membership {
             SuperblockReader.read(
                 device,
                 (superblock, failure) -> {
-                  try {
-                    if (superblock == null) {
-                      throw reAddRefused(
-                          device, failure == null ? "" : String.valueOf(failure.getMessage()));
-                    }
-                    takeBack(joining.as(formerMember(device, superblock)), end);
-                  } catch (DeviceException e) {
-                    end.completed(e);
+                  if (superblock == null) {
+                    String why = failure == null ? "" : String.valueOf(failure.getMessage());
+                    end.completed(reAddRefused(device, why));
+                  } else {
+                    takeBack(joining, superblock, end);
                   }
                 }));
+  }
+
+  /** What its bad-block log says it lacks no bit may stand for any more. */
+  private void takeBack(Joining joining, MdSuperblock superblock, Completion end) {
+    BlockDevice device = joining.device;
+    BadBlockLogReader.read(
+        device,
+        superblock,
+        superblock.superOffset(),
+        (entries, failure) -> {
+          try {
+            if (failure != null) {
+              throw reAddRefused(device, String.valueOf(failure.getMessage()));
+            }
+            Member member = formerMember(device, superblock);
+            member.badBlocks().load(entries);
+            takeBack(joining.as(member), end);
+          } catch (DeviceException e) {
+            end.completed(e);
+          }
+        });
   }
 
   private void takeBack(Member member, Completion end) {

@@ -81,7 +81,7 @@ public final class ReadHints {
 
     void start(long offsetBytes, long lengthBytes) {
       inFlight.start();
-      Member first = members.leastLoaded();
+      Member first = members.source();
       for (Member member : members.all()) {
         if (first != null && member.isInSync() && member.isWriteMostly() == first.isWriteMostly()) {
           pending++;

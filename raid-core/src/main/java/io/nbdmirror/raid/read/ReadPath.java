@@ -1,22 +1,16 @@
 package io.nbdmirror.raid.read;
 
 import io.nbdmirror.io.Completion;
-import io.nbdmirror.io.DeviceException;
-import io.nbdmirror.io.Errno;
-import io.nbdmirror.raid.event.ArrayHealth;
+import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.raid.event.InFlight;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
-import io.netty.buffer.Unpooled;
 import java.util.ArrayDeque;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Reads from one member in sync: from the one that resync copies from where members may differ,
- * else from the least loaded (I4). When it fails the next one is asked. Requests are reused. Used
- * on the array's loop.
+ * Takes reads on their way: {@link ReadRequest} walks the steps, this holds what they share.
+ * Requests are reused, so that a read allocates nothing. Used on the array's loop.
  */
 public final class ReadPath {
   /** Where members may differ from one another. */
@@ -25,115 +19,95 @@ public final class ReadPath {
     boolean mayDiffer(long startBytes, long endBytes);
   }
 
-  private final Members members;
-  private final ArrayHealth health;
-  private final Doubt doubt;
-  private final int blockBytes;
+  /** Mends what a member could not read. */
+  public interface Mender {
+    /** Told when it is done. */
+    @FunctionalInterface
+    interface Listener {
+      /**
+       * Reads may go on.
+       *
+       * @param mended the member can read its good blocks in the range again, or is out
+       */
+      void mended(boolean mended);
+    }
+
+    /**
+     * Does something about a range that {@code member} could not read, before anybody reads on.
+     *
+     * @param ordered the caller holds the range in the order of writes already
+     */
+    void mend(Member member, long startBytes, long endBytes, boolean ordered, Listener done);
+
+    /** As {@link #mend}, while the reader is served by another member. */
+    void mendMeanwhile(Member member, long startBytes, long endBytes);
+  }
+
+  final Members members;
+  final Doubt doubt;
+  final Mender mender;
+  final ReadBalance balance;
+  final SlowMemberProbe probe;
+  final Scheduler clock;
+  final int blockBytes;
+
   private final InFlight inFlight;
   private final ArrayDeque<ReadRequest> free = new ArrayDeque<>();
 
-  public ReadPath(Members members, ArrayHealth health, Doubt doubt, InFlight inFlight) {
-    this.inFlight = inFlight;
+  /**
+   * Nothing is read yet.
+   *
+   * @param inFlight counts reads, also those that no client made
+   */
+  public ReadPath(
+      Members members, Doubt doubt, Mender mender, InFlight inFlight, Scheduler scheduler) {
     this.members = members;
-    this.health = health;
     this.doubt = doubt;
+    this.mender = mender;
+    this.inFlight = inFlight;
+    clock = scheduler;
+    balance = new ReadBalance(members);
+    probe = new SlowMemberProbe(members, balance, inFlight, scheduler);
     blockBytes = members.blockBytes();
   }
 
-  /** Reads into {@code target} from {@code index} on; needs no alignment. */
+  /**
+   * Reads into {@code target} from {@code index} on; needs no alignment. A failure with {@link
+   * io.nbdmirror.io.Errno#ETIMEDOUT} means that a member hung on it and still holds the target: ask
+   * again with a fresh one.
+   */
   public void read(long offsetBytes, ByteBuf target, int index, int lengthBytes, Completion done) {
-    inFlight.start();
-    ReadRequest request = free.poll();
-    (request == null ? new ReadRequest() : request)
-        .start(offsetBytes, target, index, lengthBytes, done);
+    next().start(offsetBytes, target, index, lengthBytes, false, done);
   }
 
-  private final class ReadRequest implements Completion {
-    private long start;
-    private int alignedLength;
-    private long offset;
-    private int length;
-    private ByteBuf target = Unpooled.EMPTY_BUFFER;
-    private int index;
-    private ByteBuf aligned = Unpooled.EMPTY_BUFFER;
-    private @Nullable Completion done;
-    private @Nullable Member member;
+  /** As {@link #read}, by somebody who holds the range in the order of writes. */
+  public void readOrdered(
+      long offsetBytes, ByteBuf target, int index, int lengthBytes, Completion done) {
+    next().start(offsetBytes, target, index, lengthBytes, true, done);
+  }
 
-    void start(long offsetBytes, ByteBuf into, int at, int lengthBytes, Completion whenDone) {
-      offset = offsetBytes;
-      length = lengthBytes;
-      target = into;
-      index = at;
-      done = whenDone;
-      start = offset / blockBytes * blockBytes;
-      long end = (offset + length + blockBytes - 1) / blockBytes * blockBytes;
-      alignedLength = (int) (end - start);
-      if (alignedLength != length) {
-        aligned = PooledByteBufAllocator.DEFAULT.directBuffer(alignedLength, alignedLength);
-      }
-      ask(null);
-    }
+  /** Mends what {@code member} could not read, for one who holds the range. */
+  public void mendOrdered(Member member, long startBytes, long endBytes, Mender.Listener done) {
+    mender.mend(member, startBytes, endBytes, true, done);
+  }
 
-    private void ask(@Nullable DeviceException lastFailure) {
-      Member chosen =
-          doubt.mayDiffer(start, start + alignedLength) ? members.source() : members.leastLoaded();
-      if (chosen == null) {
-        finish(
-            lastFailure != null
-                ? lastFailure
-                : new DeviceException(Errno.EIO, "no member is in sync to read from"));
-        return;
-      }
-      member = chosen;
-      chosen.readStarted();
-      if (alignedLength == length) {
-        chosen.read(start, target, index, length, this);
-      } else {
-        chosen.read(start, aligned, 0, alignedLength, this);
-      }
-    }
+  /** Whether members may differ in the range. */
+  public boolean mayDiffer(long startBytes, long endBytes) {
+    return doubt.mayDiffer(startBytes, endBytes);
+  }
 
-    @Override
-    public void completed(@Nullable DeviceException failure) {
-      Member asked = member;
-      assert asked != null : "a read is answered that nobody was asked";
-      asked.readEnded();
-      if (failure != null && failure.errno() == Errno.ETIMEDOUT) {
-        timedOut(failure);
-        return;
-      }
-      if (failure != null && health.readFailed(asked, failure)) {
-        ask(failure);
-        return;
-      }
-      if (failure == null && alignedLength != length) {
-        target.setBytes(index, aligned, (int) (offset - start), length);
-      }
-      finish(failure);
-    }
+  private ReadRequest next() {
+    inFlight.start();
+    ReadRequest request = free.poll();
+    return request == null ? new ReadRequest(this) : request;
+  }
 
-    /** The member that hung still holds the buffer: only a fresh one may be asked with. */
-    private void timedOut(DeviceException failure) {
-      if (alignedLength == length) {
-        finish(failure);
-      } else {
-        aligned.release();
-        aligned = PooledByteBufAllocator.DEFAULT.directBuffer(alignedLength, alignedLength);
-        ask(failure);
-      }
-    }
+  void ended(ReadRequest request) {
+    free.push(request);
+  }
 
-    private void finish(@Nullable DeviceException failure) {
-      Completion whenDone = done;
-      aligned.release();
-      aligned = Unpooled.EMPTY_BUFFER;
-      target = Unpooled.EMPTY_BUFFER;
-      done = null;
-      member = null;
-      free.push(this);
-      assert whenDone != null : "a read is answered twice";
-      whenDone.completed(failure);
-      inFlight.end();
-    }
+  /** Once the answer was given. */
+  void answered() {
+    inFlight.end();
   }
 }

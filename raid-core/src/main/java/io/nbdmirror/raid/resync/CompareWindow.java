@@ -1,9 +1,11 @@
 package io.nbdmirror.raid.resync;
 
 import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.read.ReadPath;
 import io.nbdmirror.raid.write.BitmapGate;
 import io.nbdmirror.raid.write.WriteOrder;
 import io.netty.buffer.ByteBuf;
@@ -15,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A window of a check or repair: reads the range from all members in sync and compares them; a hole
- * reads as zeroes. A member that cannot be read is out, and the window starts over with the rest.
+ * reads as zeroes. What a member cannot read is mended, and the window starts over; a member with
+ * bad blocks in the range is left out of the comparison.
  */
 final class CompareWindow extends Window {
   /**
@@ -28,6 +31,7 @@ final class CompareWindow extends Window {
 
   private final Members members;
   private final ArrayHealth health;
+  private final ReadPath reads;
   private final ScrubJob job;
   private final RepairWrite repair;
 
@@ -43,12 +47,14 @@ final class CompareWindow extends Window {
       Members members,
       WriteOrder order,
       ArrayHealth health,
+      ReadPath reads,
       BitmapGate gate,
       ScrubJob job,
       Listener listener) {
     super(order, listener);
     this.members = members;
     this.health = health;
+    this.reads = reads;
     this.job = job;
     repair = new RepairWrite(members, health, gate, this::repaired);
   }
@@ -66,7 +72,8 @@ final class CompareWindow extends Window {
     unreadable = false;
     takeCopies();
     if (copies.size() < 2 || health.broken() != null) {
-      finish(0, false);
+      // With bad blocks there may be nothing to compare here, and more elsewhere.
+      finish(0, health.broken() == null && members.inSync() > 1);
       return;
     }
     // One more than there are reads, so that inline completions do not end it early.
@@ -83,12 +90,12 @@ final class CompareWindow extends Window {
   private void takeCopies() {
     releaseCopies();
     Member source = job.source();
-    if (source == null) {
+    if (source == null || source.isBad(startBytes(), endBytes())) {
       return;
     }
     copies.add(newCopy(source));
     for (Member member : members.all()) {
-      if (member.isInSync() && !member.equals(source)) {
+      if (member.isInSync() && !member.equals(source) && !member.isBad(startBytes(), endBytes())) {
         copies.add(newCopy(member));
       }
     }
@@ -100,13 +107,20 @@ final class CompareWindow extends Window {
   }
 
   private void read(Copy copy, @Nullable DeviceException failure) {
-    if (failure != null) {
-      if (health.readFailed(copy.member(), failure)) {
-        startOver = true;
-      } else {
-        unreadable = true;
-      }
+    if (failure == null) {
+      oneRead();
+    } else if (failure.errno() == Errno.ETIMEDOUT) {
+      startOver = true;
+      oneRead();
+    } else {
+      copy.member().countReadError();
+      reads.mendOrdered(copy.member(), startBytes(), endBytes(), this::mended);
     }
+  }
+
+  private void mended(boolean whole) {
+    startOver |= whole;
+    unreadable |= !whole;
     oneRead();
   }
 

@@ -5,6 +5,7 @@ import io.nbdmirror.io.Extent;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.read.ReadPath;
 import io.nbdmirror.raid.write.WriteOrder;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
@@ -14,26 +15,32 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A window of a resync or recovery: copies what is data on the source, and punches out of each
- * target what is a hole there and is not one yet. When the source fails the whole window starts
- * over from the next one.
+ * target what is a hole there and is not one yet. After an error, and where there are bad blocks,
+ * {@link PatientCopy} does it instead.
  */
 final class CopyWindow extends Window {
   private final Members members;
   private final ArrayHealth health;
+  private final ReadPath reads;
   private final SyncJob job;
   private ByteBuf buffer = Unpooled.EMPTY_BUFFER;
   private boolean allData;
-  private @Nullable Member source;
   private int pending;
   private long bytesWritten;
-  private @Nullable DeviceException sourceFailure;
+  private boolean failed;
   private boolean sourceGone;
 
   CopyWindow(
-      Members members, WriteOrder order, ArrayHealth health, SyncJob job, Listener listener) {
+      Members members,
+      WriteOrder order,
+      ArrayHealth health,
+      ReadPath reads,
+      SyncJob job,
+      Listener listener) {
     super(order, listener);
     this.members = members;
     this.health = health;
+    this.reads = reads;
     this.job = job;
   }
 
@@ -50,14 +57,17 @@ final class CopyWindow extends Window {
 
   private void fromSource() {
     Member chosen = job.source();
-    source = chosen;
-    sourceFailure = null;
+    failed = false;
     sourceGone = false;
     // One that hung may still write to the last buffer: each attempt has its own.
     buffer.release();
     buffer = Unpooled.EMPTY_BUFFER;
     if (chosen == null || health.broken() != null) {
       finish(false);
+      return;
+    }
+    if (anyBad()) {
+      patiently();
       return;
     }
     // One more than there are parts, so that inline completions do not end the window early.
@@ -107,7 +117,7 @@ final class CopyWindow extends Window {
         length,
         failure -> {
           if (failure != null) {
-            sourceFailure = failure;
+            failed = true;
           } else if (isStillSource(from)) {
             writeTargets(from, start, index, length);
           }
@@ -126,7 +136,7 @@ final class CopyWindow extends Window {
       if (isTarget(target, from)) {
         pending++;
         bytesWritten += length;
-        target.write(start, buffer, index, length, false, f -> targetDone(target, f));
+        target.write(start, buffer, index, length, false, this::targetDone);
       }
     }
   }
@@ -163,17 +173,15 @@ final class CopyWindow extends Window {
   private void zero(Member target, long start, long end) {
     pending++;
     bytesWritten += end - start;
-    target.writeZeroes(start, end - start, true, false, f -> targetDone(target, f));
+    target.writeZeroes(start, end - start, true, false, this::targetDone);
   }
 
   private boolean isTarget(Member member, Member from) {
     return !member.equals(from) && job.isTarget(member);
   }
 
-  private void targetDone(Member target, @Nullable DeviceException failure) {
-    if (failure != null) {
-      health.writeFailed(target, failure);
-    }
+  private void targetDone(@Nullable DeviceException failure) {
+    failed |= failure != null;
     partDone();
   }
 
@@ -181,21 +189,44 @@ final class CopyWindow extends Window {
     if (--pending > 0) {
       return;
     }
-    Member from = source;
-    DeviceException failure = sourceFailure;
     allData = false;
-    boolean failed = failure != null && from != null && health.readFailed(from, failure);
-    if (failed || sourceGone) {
+    if (failed) {
+      patiently();
+    } else if (sourceGone) {
       fromSource();
-      return;
+    } else {
+      finish(true);
     }
-    finish(failure == null);
+  }
+
+  /** Whether a member has bad blocks in the range, to be left alone or to be written anew. */
+  private boolean anyBad() {
+    for (Member member : members.all()) {
+      if (member.isWritable() && member.isBad(startBytes(), endBytes())) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Copying it as a whole does not do; whoever failed on it may be mended, or be out. */
+  private void patiently() {
+    PatientCopy.copy(
+        members,
+        health,
+        reads,
+        startBytes(),
+        endBytes(),
+        job::isTarget,
+        (bytes, complete) -> {
+          bytesWritten += bytes;
+          finish(complete);
+        });
   }
 
   private void finish(boolean complete) {
     buffer.release();
     buffer = Unpooled.EMPTY_BUFFER;
-    source = null;
     end(bytesWritten, complete);
   }
 }

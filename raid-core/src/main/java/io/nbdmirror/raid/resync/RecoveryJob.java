@@ -10,6 +10,7 @@ import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.member.Recovery;
+import io.nbdmirror.raid.read.ReadPath;
 import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import io.nbdmirror.raid.write.WriteOrder;
@@ -33,15 +34,18 @@ final class RecoveryJob implements SyncJob {
 
   private final Members members;
   private final ArrayHealth health;
+  private final ReadPath reads;
   private final Scheduler scheduler;
   private final Doubt doubt;
   private final List<Member> targets = new ArrayList<>();
   private final int fullFrom;
 
   /** For the members that are being rebuilt now. */
-  RecoveryJob(Members members, ArrayHealth health, Scheduler scheduler, Doubt doubt) {
+  RecoveryJob(
+      Members members, ArrayHealth health, ReadPath reads, Scheduler scheduler, Doubt doubt) {
     this.members = members;
     this.health = health;
+    this.reads = reads;
     this.scheduler = scheduler;
     this.doubt = doubt;
     long fullFromBytes = Long.MAX_VALUE;
@@ -96,7 +100,7 @@ final class RecoveryJob implements SyncJob {
 
   @Override
   public Window newWindow(WriteOrder order, Window.Listener listener) {
-    return new CopyWindow(members, order, health, this, listener);
+    return new CopyWindow(members, order, health, reads, this, listener);
   }
 
   @Override

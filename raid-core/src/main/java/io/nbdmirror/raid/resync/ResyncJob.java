@@ -3,6 +3,7 @@ package io.nbdmirror.raid.resync;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.read.ReadPath;
 import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
 import io.nbdmirror.raid.write.WriteOrder;
 import org.jspecify.annotations.Nullable;
@@ -15,11 +16,13 @@ import org.jspecify.annotations.Nullable;
 final class ResyncJob implements SyncJob {
   private final Members members;
   private final ArrayHealth health;
+  private final ReadPath reads;
   private final Doubt doubt;
 
-  ResyncJob(Members members, ArrayHealth health, Doubt doubt) {
+  ResyncJob(Members members, ArrayHealth health, ReadPath reads, Doubt doubt) {
     this.members = members;
     this.health = health;
+    this.reads = reads;
     this.doubt = doubt;
   }
 
@@ -39,7 +42,7 @@ final class ResyncJob implements SyncJob {
 
   @Override
   public Window newWindow(WriteOrder order, Window.Listener listener) {
-    return new CopyWindow(members, order, health, this, listener);
+    return new CopyWindow(members, order, health, reads, this, listener);
   }
 
   @Override

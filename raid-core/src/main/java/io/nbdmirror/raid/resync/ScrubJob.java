@@ -4,6 +4,7 @@ import io.nbdmirror.raid.event.ArrayEvent;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.read.ReadPath;
 import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
 import io.nbdmirror.raid.write.BitmapGate;
 import io.nbdmirror.raid.write.WriteOrder;
@@ -17,13 +18,21 @@ import org.jspecify.annotations.Nullable;
 final class ScrubJob implements SyncJob {
   private final Members members;
   private final ArrayHealth health;
+  private final ReadPath reads;
   private final Doubt doubt;
   private final BitmapGate gate;
   private final Scrub scrub;
 
-  ScrubJob(Members members, ArrayHealth health, Doubt doubt, BitmapGate gate, Scrub scrub) {
+  ScrubJob(
+      Members members,
+      ArrayHealth health,
+      ReadPath reads,
+      Doubt doubt,
+      BitmapGate gate,
+      Scrub scrub) {
     this.members = members;
     this.health = health;
+    this.reads = reads;
     this.doubt = doubt;
     this.gate = gate;
     this.scrub = scrub;
@@ -63,7 +72,7 @@ final class ScrubJob implements SyncJob {
 
   @Override
   public Window newWindow(WriteOrder order, Window.Listener listener) {
-    return new CompareWindow(members, order, health, gate, this, listener);
+    return new CompareWindow(members, order, health, reads, gate, this, listener);
   }
 
   @Override

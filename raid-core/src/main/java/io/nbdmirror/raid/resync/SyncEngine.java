@@ -5,6 +5,7 @@ import io.nbdmirror.raid.event.ArrayEvent;
 import io.nbdmirror.raid.event.ArrayHealth;
 import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
+import io.nbdmirror.raid.read.ReadPath;
 import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
 import io.nbdmirror.raid.write.BitmapGate;
@@ -32,6 +33,7 @@ public final class SyncEngine implements Sweep.Listener {
   private final WriteOrder order;
   private final BitmapGate gate;
   private final ArrayHealth health;
+  private final ReadPath reads;
   private final Scheduler scheduler;
   private final Doubt doubt;
   private final Throttle throttle;
@@ -53,6 +55,7 @@ public final class SyncEngine implements Sweep.Listener {
       WriteOrder order,
       BitmapGate gate,
       ArrayHealth health,
+      ReadPath reads,
       Scheduler scheduler,
       Doubt doubt,
       Foreground foreground) {
@@ -61,6 +64,7 @@ public final class SyncEngine implements Sweep.Listener {
     this.order = order;
     this.gate = gate;
     this.health = health;
+    this.reads = reads;
     this.scheduler = scheduler;
     this.doubt = doubt;
     throttle = new Throttle(foreground);
@@ -147,14 +151,14 @@ public final class SyncEngine implements Sweep.Listener {
       return null;
     }
     if (!doubt.isEmpty() && members.writable() > 1) {
-      return new ResyncJob(members, health, doubt);
+      return new ResyncJob(members, health, reads, doubt);
     }
     if (members.anyRebuilding()) {
-      return new RecoveryJob(members, health, scheduler, doubt);
+      return new RecoveryJob(members, health, reads, scheduler, doubt);
     }
     if (scrub.isWanted()) {
       scrub.begun();
-      return new ScrubJob(members, health, doubt, gate, scrub);
+      return new ScrubJob(members, health, reads, doubt, gate, scrub);
     }
     return null;
   }

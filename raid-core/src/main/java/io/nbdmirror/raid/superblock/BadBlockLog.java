@@ -11,6 +11,12 @@ import java.util.List;
  * of all ones ends it. It counts only while {@link MdSuperblock#FEATURE_BAD_BLOCKS} is set.
  */
 public final class BadBlockLog {
+  /** What one entry takes. */
+  public static final int ENTRY_BYTES = Long.BYTES;
+
+  /** The longest run that one entry can tell of, in the log's units. */
+  public static final int MAX_LENGTH = 512;
+
   private static final long END = -1L;
   private static final int LENGTH_BITS = 10;
   private static final int LENGTH_MASK = (1 << LENGTH_BITS) - 1;
@@ -43,5 +49,22 @@ public final class BadBlockLog {
       }
     }
     return entries;
+  }
+
+  /**
+   * Fills the log: the entries, then nothing but ends.
+   *
+   * @param entries as many as there is room for at most, none longer than {@link #MAX_LENGTH} units
+   * @param bytes the log, from its position to its limit; these stay
+   * @param shift {@code bblog_shift}
+   */
+  public static void encode(List<Entry> entries, ByteBuffer bytes, int shift) {
+    ByteBuffer log = bytes.slice().order(ByteOrder.LITTLE_ENDIAN);
+    for (Entry entry : entries) {
+      log.putLong(entry.sector() >>> shift << LENGTH_BITS | entry.lengthSectors() >>> shift);
+    }
+    while (log.remaining() >= ENTRY_BYTES) {
+      log.putLong(END);
+    }
   }
 }

@@ -3,9 +3,6 @@ package io.nbdmirror.raid.superblock;
 import io.nbdmirror.bitmap.format.StoredBitmap;
 import io.nbdmirror.bitmap.format.StoredBitmapReader;
 import io.nbdmirror.io.BlockDevice;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
-import java.nio.ByteBuffer;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -73,40 +70,15 @@ public record MemberInspection(
   }
 
   private static void readBadBlocks(BlockDevice device, MemberInspection found, Completion done) {
-    MdSuperblock superblock = found.superblock;
-    long from = (found.foundAtSector + superblock.bblogOffset()) * MdSuperblock.SECTOR_BYTES;
-    int length = superblock.bblogSize() * MdSuperblock.SECTOR_BYTES;
-    if (!superblock.hasFeature(MdSuperblock.FEATURE_BAD_BLOCKS)
-        || length == 0
-        || from < 0
-        || from > device.sizeBytes() - length
-        || from % device.blockBytes() != 0
-        || length % device.blockBytes() != 0) {
-      done.completed(found, null);
-      return;
-    }
-    ByteBuf buffer = PooledByteBufAllocator.DEFAULT.directBuffer(length, length);
-    device.read(
-        from,
-        buffer,
-        0,
-        length,
-        failure -> {
-          ByteBuffer bytes = ByteBuffer.allocate(length);
-          buffer.getBytes(0, bytes);
-          buffer.release();
-          done.completed(failure == null ? found.withBadBlocks(bytes.flip()) : found, null);
-        });
+    BadBlockLogReader.read(
+        device,
+        found.superblock,
+        found.foundAtSector,
+        (entries, failure) -> done.completed(found.withBadBlocks(entries), null));
   }
 
-  private MemberInspection withBadBlocks(ByteBuffer log) {
+  private MemberInspection withBadBlocks(List<BadBlockLog.Entry> entries) {
     return new MemberInspection(
-        path,
-        deviceBytes,
-        foundAtSector,
-        superblock,
-        bitmap,
-        bitmapProblem,
-        BadBlockLog.decode(log, superblock.bblogShift()));
+        path, deviceBytes, foundAtSector, superblock, bitmap, bitmapProblem, entries);
   }
 }

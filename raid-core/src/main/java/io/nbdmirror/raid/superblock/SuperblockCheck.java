@@ -12,6 +12,7 @@ public final class SuperblockCheck {
       MdSuperblock.FEATURE_BITMAP_OFFSET
           | MdSuperblock.FEATURE_RECOVERY_OFFSET
           | MdSuperblock.FEATURE_REPLACEMENT
+          | MdSuperblock.FEATURE_BAD_BLOCKS
           | MdSuperblock.FEATURE_RECOVERY_BITMAP;
 
   private static final int MIN_DATA_SECTORS = 10;

@@ -84,10 +84,10 @@ final class EdgeBlocks {
       tail = PooledByteBufAllocator.DEFAULT.directBuffer(blockBytes, blockBytes);
     }
     if (readHead) {
-      reads.read(start, head, 0, blockBytes, headRead);
+      reads.readOrdered(start, head, 0, blockBytes, headRead);
     }
     if (readTail) {
-      reads.read(end - blockBytes, tail, 0, blockBytes, tailRead);
+      reads.readOrdered(end - blockBytes, tail, 0, blockBytes, tailRead);
     }
   }
 
@@ -95,7 +95,7 @@ final class EdgeBlocks {
     if (isTimeOut(readFailure)) {
       head.release();
       head = PooledByteBufAllocator.DEFAULT.directBuffer(blockBytes, blockBytes);
-      reads.read(start, head, 0, blockBytes, headRead);
+      reads.readOrdered(start, head, 0, blockBytes, headRead);
     } else {
       oneRead(readFailure);
     }
@@ -105,7 +105,7 @@ final class EdgeBlocks {
     if (isTimeOut(readFailure)) {
       tail.release();
       tail = PooledByteBufAllocator.DEFAULT.directBuffer(blockBytes, blockBytes);
-      reads.read(end - blockBytes, tail, 0, blockBytes, tailRead);
+      reads.readOrdered(end - blockBytes, tail, 0, blockBytes, tailRead);
     } else {
       oneRead(readFailure);
     }

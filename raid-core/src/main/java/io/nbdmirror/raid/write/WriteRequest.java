@@ -64,6 +64,10 @@ final class WriteRequest extends OrderedRange
   private @Nullable Completion done;
   private @Nullable DeviceException failure;
   private boolean bitsSet;
+
+  /** Members are the same although it failed. */
+  private boolean same;
+
   private int pending;
 
   WriteRequest(WritePath path) {
@@ -96,6 +100,7 @@ final class WriteRequest extends OrderedRange
     done = whenDone;
     failure = null;
     bitsSet = false;
+    same = false;
     step = Step.ORDER;
     int block = path.blockBytes;
     setRange(at / block * block, (at + byteCount + block - 1) / block * block);
@@ -244,17 +249,52 @@ final class WriteRequest extends OrderedRange
 
   void memberDone() {
     if (--pending == 0) {
-      step = Step.REPLY;
-      goOn();
+      judgeSpace();
     }
   }
 
-  private void end() {
-    boolean written = false;
+  /**
+   * One that has no room while another has fails; when none has, that is what the client is told,
+   * and members are made the same again, of which each may have taken a part.
+   */
+  private void judgeSpace() {
+    DeviceException noSpace = null;
+    boolean room = false;
     for (MemberWrite write : memberWrites) {
-      written |= write.succeeded();
+      noSpace = write.noSpace() == null ? noSpace : write.noSpace();
+      room |= write.isOfMemberInSync() && write.noSpace() == null;
     }
-    if (!written && failure == null) {
+    if (noSpace != null && !room) {
+      failure = new DeviceException(Errno.ENOSPC, String.valueOf(noSpace.getMessage()));
+      if (path.members.writable() > 1 && !path.reads.mayDiffer(startBytes(), endBytes())) {
+        new Levelling(path, startBytes(), endBytes(), this::levelled).start();
+        return;
+      }
+    } else if (noSpace != null) {
+      for (MemberWrite write : memberWrites) {
+        DeviceException own = write.noSpace();
+        if (own != null) {
+          path.health.writeFailed(write.member(), own);
+        }
+      }
+    }
+    step = Step.REPLY;
+    goOn();
+  }
+
+  private void levelled() {
+    same = true;
+    step = Step.REPLY;
+    goOn();
+  }
+
+  private void end() {
+    if (failure != null) {
+      finish(same && !path.members.isDegraded());
+      return;
+    }
+    boolean written = isWritten();
+    if (!written) {
       for (MemberWrite write : memberWrites) {
         failure = write.failure() == null ? failure : write.failure();
       }
@@ -263,6 +303,27 @@ final class WriteRequest extends OrderedRange
       }
     }
     finish(written && !path.members.isDegraded());
+  }
+
+  /** Whether every block of it is on a member in sync. */
+  private boolean isWritten() {
+    boolean inParts = false;
+    for (MemberWrite write : memberWrites) {
+      if (write.succeeded()) {
+        return true;
+      }
+      if (write.isOfMemberInSync() && !write.lacksBadBlocksOnly()) {
+        return false;
+      }
+      inParts |= write.lacksBadBlocksOnly();
+    }
+    long at = startBytes();
+    while (inParts && at < endBytes()) {
+      long edge = path.members.nextBadEdge(at, endBytes());
+      inParts = path.members.sourceOf(at, edge, List.of()) != null;
+      at = edge;
+    }
+    return inParts;
   }
 
   private void fail(@Nullable DeviceException why) {

@@ -12,10 +12,20 @@ public final class TestAssembly {
   private TestAssembly() {}
 
   public static Mirror assemble(List<BlockDevice> members, boolean allowDegraded, TestArray array) {
+    return assemble(members, allowDegraded, false, array);
+  }
+
+  public static Mirror assembleReadOnly(List<BlockDevice> members, TestArray array) {
+    return assemble(members, false, true, array);
+  }
+
+  private static Mirror assemble(
+      List<BlockDevice> members, boolean allowDegraded, boolean readOnly, TestArray array) {
     AtomicReference<@Nullable Mirror> answer = new AtomicReference<>();
     run(
         members,
         allowDegraded,
+        readOnly,
         array,
         (mirror, failure) -> {
           if (failure != null) {
@@ -33,7 +43,7 @@ public final class TestAssembly {
   public static AssemblyException refusal(
       List<BlockDevice> members, boolean allowDegraded, TestArray array) {
     AtomicReference<@Nullable AssemblyException> answer = new AtomicReference<>();
-    run(members, allowDegraded, array, (mirror, failure) -> answer.set(failure));
+    run(members, allowDegraded, false, array, (mirror, failure) -> answer.set(failure));
     AssemblyException refusal = answer.get();
     if (refusal == null) {
       throw new AssertionError("assembly was not refused");
@@ -42,8 +52,12 @@ public final class TestAssembly {
   }
 
   private static void run(
-      List<BlockDevice> members, boolean allowDegraded, TestArray array, Assembly.Completion done) {
-    Assembly.assemble(members, array.bitmapFile(), allowDegraded, false, array.scheduler, done);
+      List<BlockDevice> members,
+      boolean allowDegraded,
+      boolean readOnly,
+      TestArray array,
+      Assembly.Completion done) {
+    Assembly.assemble(members, array.bitmapFile(), allowDegraded, readOnly, array.scheduler, done);
     array.scheduler.runUntilIdle();
   }
 }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Entries as Linux writes them (md.c, {@code super_1_sync}). */
@@ -55,5 +57,23 @@ class BadBlockLogTest {
   @Test
   void bytesThatAreLeftOverAreNoEntry() {
     assertThat(BadBlockLog.decode(ByteBuffer.allocate(7), 0)).isEmpty();
+  }
+
+  @Test
+  void whatIsEncodedIsWhatRealMdWrites() {
+    ByteBuffer bytes = ByteBuffer.allocate(32);
+    BadBlockLog.encode(List.of(new BadBlockLog.Entry(2048, 8)), bytes, 0);
+    byte[] asLinuxWroteIt = {0x08, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00, 0x00};
+    assertThat(bytes.array()).startsWith(asLinuxWroteIt);
+    assertThat(Arrays.copyOfRange(bytes.array(), 8, 32)).containsOnly(0xff);
+  }
+
+  @Test
+  void whatIsEncodedIsDecodedAgain() {
+    List<BadBlockLog.Entry> entries =
+        List.of(new BadBlockLog.Entry(80, 512 << 3), new BadBlockLog.Entry(8000, 8));
+    ByteBuffer bytes = ByteBuffer.allocate(4096);
+    BadBlockLog.encode(entries, bytes, 3);
+    assertThat(BadBlockLog.decode(bytes, 3)).isEqualTo(entries);
   }
 }

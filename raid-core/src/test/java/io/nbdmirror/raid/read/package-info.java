@@ -1,0 +1,5 @@
+/** Tests of whom a read goes to. */
+@NullMarked
+package io.nbdmirror.raid.read;
+
+import org.jspecify.annotations.NullMarked;
