@@ -123,6 +123,13 @@ final class CreateCommand implements Callable<Integer> {
       description = "Up to N writes may be outstanding on write-mostly members (default: none).")
   private int writeBehind;
 
+  @Option(
+      names = "--preallocate",
+      description =
+          "Take the room of all data from the filesystem now, and zero it: then no write can run out"
+              + " of space.")
+  private boolean preallocate;
+
   @Option(names = "--force", description = "Overwrite members that already carry something.")
   private boolean force;
 
@@ -175,6 +182,7 @@ final class CreateCommand implements Callable<Integer> {
         array,
         slots(open),
         force,
+        preallocate,
         open.wallClockMicros(),
         (layout, failure) -> {
           if (failure != null) {

@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Makes an array of opened devices, writing what {@code mdadm --create} writes. Every device is
  * looked at before a byte of any is written. Then, on all devices, what is left of earlier arrays
- * goes, and the bitmap and the room of the bad-block log come; the superblocks, which make members
- * of them, come last. Each write is durable before the next. Used on the devices' loop; it neither
- * opens nor closes them.
+ * goes, the bitmap and the room of the bad-block log come, and that of the data if it is to be
+ * taken beforehand; the superblocks, which make members of them, come last. Each write is durable
+ * before the next. Used on the devices' loop; it neither opens nor closes them.
  */
 public final class ArrayCreation {
   /**
@@ -43,16 +43,23 @@ public final class ArrayCreation {
   private final NewArray array;
   private final List<Slot> slots;
   private final boolean force;
+  private final boolean preallocate;
   private final long createdMicros;
   private final Completion done;
   private final List<BlockDevice> devices = new ArrayList<>();
   private final List<List<Signature>> found = new ArrayList<>();
 
   private ArrayCreation(
-      NewArray array, List<Slot> slots, boolean force, long createdMicros, Completion done) {
+      NewArray array,
+      List<Slot> slots,
+      boolean force,
+      boolean preallocate,
+      long createdMicros,
+      Completion done) {
     this.array = array;
     this.slots = List.copyOf(slots);
     this.force = force;
+    this.preallocate = preallocate;
     this.createdMicros = createdMicros;
     this.done = done;
     slots.stream().map(Slot::device).forEach(this::addPresent);
@@ -63,11 +70,17 @@ public final class ArrayCreation {
    *
    * @param slots as many as the array has device UUIDs, in order; at least one with a device
    * @param force overwrite devices that already carry something
+   * @param preallocate take the room of all data from the storage below, and zero it
    * @param createdMicros the time since 1970 that the superblocks give
    */
   public static void create(
-      NewArray array, List<Slot> slots, boolean force, long createdMicros, Completion done) {
-    new ArrayCreation(array, slots, force, createdMicros, done).start();
+      NewArray array,
+      List<Slot> slots,
+      boolean force,
+      boolean preallocate,
+      long createdMicros,
+      Completion done) {
+    new ArrayCreation(array, slots, force, preallocate, createdMicros, done).start();
   }
 
   /**
@@ -77,7 +90,8 @@ public final class ArrayCreation {
    * @throws CreationException when there can be no such array
    */
   public static NewBitmap bitmapFor(NewArray array, List<Slot> slots) throws CreationException {
-    ArrayCreation creation = new ArrayCreation(array, slots, false, 0, (layout, failure) -> {});
+    ArrayCreation creation =
+        new ArrayCreation(array, slots, false, false, 0, (layout, failure) -> {});
     array.check();
     return array.newBitmap(creation.layout());
   }
@@ -158,6 +172,9 @@ public final class ArrayCreation {
       if (device != null) {
         wipe(device, found.get(index++), room);
         makeRoom(device, layout, superblocks, room);
+        if (preallocate) {
+          room.zeroes(device, layout.dataOffset() * SECTOR_BYTES, layout.sizeBytes());
+        }
         label(device, layout, superblocks, slot, labels);
       }
     }

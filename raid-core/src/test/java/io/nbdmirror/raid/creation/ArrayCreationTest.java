@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.nbdmirror.bitmap.format.BitmapSuperblock;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
+import io.nbdmirror.io.Extent;
 import io.nbdmirror.io.simulation.DeviceEvent;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
@@ -56,6 +57,8 @@ final class ArrayCreationTest {
     return array(2, true, false, 2);
   }
 
+  private boolean preallocate;
+
   private @Nullable Exception create(NewArray array, boolean force, Slot... slots) {
     AtomicReference<@Nullable Exception> answer = new AtomicReference<>();
     int[] answers = {0};
@@ -63,6 +66,7 @@ final class ArrayCreationTest {
         array,
         List.of(slots),
         force,
+        preallocate,
         NOW_MICROS,
         (layout, failure) -> {
           answers[0]++;
@@ -72,6 +76,28 @@ final class ArrayCreationTest {
     loop.runUntilIdle();
     assertThat(answers[0]).isOne();
     return answer.get();
+  }
+
+  @Test
+  void theRoomOfTheDataIsTakenAndZeroedBeforehandIfAsked() {
+    first.writeNow(1 << 20, new byte[512]);
+    preallocate = true;
+    assertThat(create(usual(), false, slot(first), slot(second))).isNull();
+    MdSuperblock made = superblock(first, 4096);
+    for (SimulatedDevice device : List.of(first, second)) {
+      assertThat(device.trace())
+          .anyMatch(event ->
+              event.is(DeviceEvent.Phase.COMPLETED, Operation.WRITE_ZEROES)
+                  && event.offsetBytes() == made.dataOffset() * 512
+                  && event.lengthBytes() == made.size() * 512);
+      List<Extent> holes = new ArrayList<>();
+      device.extents(
+          made.dataOffset() * 512,
+          made.size() * 512,
+          (extents, failure) -> extents.stream().filter(Extent::hole).forEach(holes::add));
+      loop.runUntilIdle();
+      assertThat(holes).isEmpty();
+    }
   }
 
   private static Slot slot(@Nullable SimulatedDevice device) {
@@ -111,6 +137,7 @@ final class ArrayCreationTest {
     ArrayCreation.create(
         array,
         List.of(slot(first), slot(second)),
+        false,
         false,
         MdSuperblock.unpackTime(theirs.ctime()),
         (layout, failure) -> answer.set(failure));

@@ -49,6 +49,7 @@ final class SuperblockRemovalTest {
         array,
         List.of(new ArrayCreation.Slot(device, false)),
         true,
+        false,
         0,
         (layout, failure) -> assertThat(failure).isNull());
     loop.runUntilIdle();
