@@ -88,8 +88,13 @@ final class Levelling {
     if (hole) {
       punch(runEnd);
     } else {
-      copy((int) Math.min(buffer.capacity() / path.blockBytes * path.blockBytes, runEnd - at));
+      copy((int) Math.min(wholeBlocks(), runEnd - at));
     }
+  }
+
+  /** What the buffer holds of them, in bytes. */
+  private int wholeBlocks() {
+    return buffer.capacity() - buffer.capacity() % path.blockBytes;
   }
 
   private void punch(long runEnd) {
