@@ -48,7 +48,7 @@ public final class AdminServer implements AutoCloseable {
   private static final int MAX_CONNECTIONS = 128;
   private static final int IDLE_SECONDS = 60;
   private static final Duration PATIENCE = Duration.ofSeconds(5);
-  private static final Duration LAST_ANSWERS = Duration.ofSeconds(2);
+  private static final Duration LAST_ANSWERS = Duration.ofSeconds(10);
 
   private final EventLoopGroup loops =
       new MultiThreadIoEventLoopGroup(

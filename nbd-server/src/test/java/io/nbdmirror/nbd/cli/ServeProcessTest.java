@@ -98,7 +98,7 @@ class ServeProcessTest {
   void theStopCommandReturnsWhenTheServerIsGone() throws Exception {
     Process stop = process("stop", "--admin", admin());
     assertThat(stop.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
-    assertThat(stop.exitValue()).isZero();
+    assertThat(stop.exitValue()).as(text(stop.getErrorStream())).isZero();
     assertThat(stop.getInputStream()).asString(StandardCharsets.UTF_8).isEqualTo("stopped home\n");
     assertThat(exitStatus()).isZero();
   }
