@@ -177,9 +177,9 @@ public final class Mirror implements BlockDevice {
   private void settled(Runnable started) {
     if (!stopping) {
       housekeeping.start();
+      tellStarted();
       sync.start();
       membership.placeSpare();
-      tellStarted();
     }
     started.run();
   }
