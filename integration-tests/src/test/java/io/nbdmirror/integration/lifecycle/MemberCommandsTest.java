@@ -80,6 +80,38 @@ class MemberCommandsTest {
   }
 
   @Test
+  void aCheckListsWhatDiffersByBytesAndARepairTakesTheMemberThatIsNamed() throws IOException {
+    TwoMembers members = TwoMembers.create(folder, "disk", MEMBER_BYTES, "--assume-clean");
+    MemberImage second = members.second();
+    long offsetBytes = 8 << 20;
+    second.damage(offsetBytes, new byte[] {1, 2, 3});
+    try (RunningServer server = members.serve()) {
+      say(server, "check", "disk").isEqualTo("array disk: members are being compared\n");
+      JsonNode array = awaitIdle(server);
+      assertThat(array.at("/mismatches")).hasSize(1);
+      assertThat(array.at("/mismatches/0/offsetBytes").asLong()).isEqualTo(offsetBytes);
+      assertThat(server.command("detail", "disk").run().out())
+          .contains("Mismatch : 512 bytes at byte " + offsetBytes);
+      refused(server, "repair", "disk", "--from", folder.resolve("none")).contains("no member");
+      say(server, "repair", "disk", "--from", second.file()).contains("the same as");
+      awaitIdle(server);
+      say(server, "check", "disk").contains("are being compared");
+      assertThat(awaitIdle(server).at("/mismatches")).isEmpty();
+      say(server, "idle", "disk").contains("nothing is compared any more");
+      say(server, "set", "disk", "--speed-max", "50M").contains("1048576 to 52428800 bytes");
+      server.stop();
+    }
+    members.areIdentical();
+    assertThat(members.first().data(offsetBytes, 3)).containsExactly(1, 2, 3);
+  }
+
+  private static JsonNode awaitIdle(RunningServer server) {
+    return Awaitility.await("the end of the check or repair")
+        .atMost(Duration.ofMinutes(1))
+        .until(server::array, array -> array.at("/sync/action").asText().equals("idle"));
+  }
+
+  @Test
   void whatIsRefusedIsOneSentenceAndChangesNothing() throws IOException {
     TwoMembers members = TwoMembers.create(folder, "disk", MEMBER_BYTES, "--assume-clean");
     TwoMembers others = TwoMembers.create(folder, "other", MEMBER_BYTES, "--assume-clean");

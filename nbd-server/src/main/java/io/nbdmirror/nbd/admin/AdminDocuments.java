@@ -67,6 +67,21 @@ public final class AdminDocuments {
   public record Growth(@Nullable Integer raidDevices) {}
 
   /**
+   * The body of {@code POST /api/v1/arrays/{array}/repair}, which needs none.
+   *
+   * @param from the absolute path of the member that is right
+   */
+  public record RepairSource(@Nullable String from) {}
+
+  /**
+   * The body of {@code POST /api/v1/arrays/{array}/speed}: of resync, recovery, check and repair.
+   *
+   * @param minBytesPerSecond clients do not slow them down below this
+   * @param maxBytesPerSecond never faster; the largest long is without limit
+   */
+  public record SyncSpeed(@Nullable Long minBytesPerSecond, @Nullable Long maxBytesPerSecond) {}
+
+  /**
    * The answer to a change of an array or its members.
    *
    * @param done what was done, for people

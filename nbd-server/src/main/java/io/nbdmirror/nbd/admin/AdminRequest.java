@@ -35,6 +35,10 @@ record AdminRequest(String method, String path, Map<String, String> variables, b
     }
   }
 
+  boolean hasBody() {
+    return body.length > 0;
+  }
+
   /**
    * Holds the client to sending nothing, or an empty JSON object: a field that would be ignored is
    * a misunderstanding.

@@ -24,7 +24,11 @@ final class ChangeRoutes {
         .post("/api/v1/arrays/{array}/members/re-add", this::reAdd)
         .post("/api/v1/arrays/{array}/members/replace", this::replace)
         .post("/api/v1/arrays/{array}/members/set", this::set)
-        .post("/api/v1/arrays/{array}/grow", this::grow);
+        .post("/api/v1/arrays/{array}/grow", this::grow)
+        .post("/api/v1/arrays/{array}/check", this::check)
+        .post("/api/v1/arrays/{array}/repair", this::repair)
+        .post("/api/v1/arrays/{array}/idle", this::idle)
+        .post("/api/v1/arrays/{array}/speed", this::speed);
   }
 
   private AdminReply fail(AdminRequest request) throws AdminException, InterruptedException {
@@ -83,6 +87,50 @@ final class ChangeRoutes {
         array,
         (engine, done) -> engine.setSlots(raidDevices, done),
         "%d members make it complete".formatted(raidDevices));
+  }
+
+  private AdminReply check(AdminRequest request) throws AdminException, InterruptedException {
+    request.requireEmptyBody();
+    return changed(
+        lookup.array(request), (engine, done) -> engine.check(done), "members are being compared");
+  }
+
+  private AdminReply repair(AdminRequest request) throws AdminException, InterruptedException {
+    String from =
+        request.hasBody() ? request.document(AdminDocuments.RepairSource.class).from() : null;
+    ServedArray array = lookup.array(request);
+    String path = from == null ? null : member(array, from);
+    return changed(
+        array,
+        (engine, done) -> engine.repair(path, done),
+        path == null
+            ? "members are being made the same"
+            : "members are being made the same as " + path);
+  }
+
+  private AdminReply idle(AdminRequest request) throws AdminException, InterruptedException {
+    request.requireEmptyBody();
+    return changed(
+        lookup.array(request), (engine, done) -> engine.idle(done), "nothing is compared any more");
+  }
+
+  private AdminReply speed(AdminRequest request) throws AdminException, InterruptedException {
+    AdminDocuments.SyncSpeed speed = request.document(AdminDocuments.SyncSpeed.class);
+    Long min = speed.minBytesPerSecond();
+    Long max = speed.maxBytesPerSecond();
+    ServedArray array = lookup.array(request);
+    if (min == null || max == null || min < 0 || max <= 0 || max < min) {
+      throw bad("minBytesPerSecond is 0 or more, and maxBytesPerSecond above 0 and no less");
+    }
+    return changed(
+        array,
+        (engine, done) -> {
+          engine.setSyncSpeed(min, max);
+          done.completed(null);
+        },
+        max == Long.MAX_VALUE
+            ? "%d bytes a second and up".formatted(min)
+            : "%d to %d bytes a second".formatted(min, max));
   }
 
   private AdminReply changed(ServedArray array, ServedArray.Change change, String sentence)

@@ -52,6 +52,22 @@ public final class ServedArray {
     /** Sets how many members the complete array has. */
     void setSlots(int raidDevices, Completion done);
 
+    /** Begins to compare the members; {@code begun} is told when it has begun. */
+    void check(Completion begun);
+
+    /**
+     * Begins to make the members the same.
+     *
+     * @param fromPath the member that is right; null for the one that resync would take
+     */
+    void repair(@Nullable String fromPath, Completion begun);
+
+    /** Stops the check or repair that runs. */
+    void idle(Completion stopped);
+
+    /** How fast resync, recovery, check and repair are, in bytes of the array a second. */
+    void setSyncSpeed(long minBytesPerSecond, long maxBytesPerSecond);
+
     void stop(Completion done);
   }
 
@@ -144,6 +160,26 @@ public final class ServedArray {
     @Override
     public void setSlots(int raidDevices, Completion done) {
       mirror.membership().setSlots(raidDevices, done);
+    }
+
+    @Override
+    public void check(Completion begun) {
+      mirror.check(begun);
+    }
+
+    @Override
+    public void repair(@Nullable String fromPath, Completion begun) {
+      mirror.repair(fromPath, begun);
+    }
+
+    @Override
+    public void idle(Completion stopped) {
+      mirror.idle(stopped);
+    }
+
+    @Override
+    public void setSyncSpeed(long minBytesPerSecond, long maxBytesPerSecond) {
+      mirror.setSyncSpeed(minBytesPerSecond, maxBytesPerSecond);
     }
 
     @Override

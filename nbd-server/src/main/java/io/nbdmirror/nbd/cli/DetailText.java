@@ -3,9 +3,12 @@ package io.nbdmirror.nbd.cli;
 import io.nbdmirror.raid.status.ArrayDetail;
 import io.nbdmirror.raid.status.ArrayDetail.MemberDetail;
 import io.nbdmirror.raid.status.ArrayStatus;
+import java.util.List;
 
 /** One array for people, after the manner of {@code mdadm --detail}. */
 final class DetailText {
+  private static final int MAX_RANGES = 32;
+
   private DetailText() {}
 
   static String of(ArrayDetail detail) {
@@ -18,14 +21,14 @@ final class DetailText {
         text,
         "Array Size",
         "%d bytes (%s)".formatted(status.sizeBytes(), Amounts.bytes(status.sizeBytes())));
-    field(text, "Raid Devices", count(status, false) + "");
-    field(text, "Total Devices", count(status, true) + "");
+    field(text, "Raid Devices", slots(status) + "");
+    field(text, "Total Devices", present(status) + "");
     field(text, "Bitmap", StatusText.bitmap(status.bitmap()));
     field(text, "Update Time", Amounts.time(detail.updatedMicros()));
     field(text, "State", status.state().toString());
     String sync = StatusText.sync(status.sync());
     field(text, "Sync", sync.isEmpty() ? "idle" : sync);
-    field(text, "Mismatches", status.mismatches().size() + "");
+    mismatches(text, status);
     field(text, "Name", status.name());
     field(text, "UUID", status.uuid());
     field(text, "Events", detail.events() + "");
@@ -49,10 +52,40 @@ final class DetailText {
                 Amounts.count(member.pendingRequests(), "request")));
   }
 
-  private static long count(ArrayStatus status, boolean present) {
+  /** A member and the one that is to replace it share a slot. */
+  private static long slots(ArrayStatus status) {
     return status.members().stream()
-        .filter(member -> present ? !member.path().isEmpty() : member.slot() >= 0)
+        .mapToInt(ArrayStatus.Member::slot)
+        .filter(slot -> slot >= 0)
+        .distinct()
         .count();
+  }
+
+  private static long present(ArrayStatus status) {
+    return status.members().stream().filter(member -> !member.path().isEmpty()).count();
+  }
+
+  private static void mismatches(StringBuilder text, ArrayStatus status) {
+    List<ArrayStatus.Mismatch> ranges = status.mismatches();
+    field(
+        text,
+        "Mismatches",
+        ranges.isEmpty()
+            ? "0"
+            : "%d, %d bytes in all".formatted(ranges.size(), status.mismatchBytes()));
+    ranges.stream()
+        .limit(MAX_RANGES)
+        .forEach(range ->
+            field(
+                text,
+                "Mismatch",
+                "%d bytes at byte %d".formatted(range.lengthBytes(), range.offsetBytes())));
+    if (ranges.size() > MAX_RANGES) {
+      field(
+          text,
+          "",
+          "and %d more ranges; status --json lists them".formatted(ranges.size() - MAX_RANGES));
+    }
   }
 
   private static void field(StringBuilder text, String name, String value) {

@@ -6,6 +6,7 @@ import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.serve.ArrayChoice;
+import io.nbdmirror.nbd.serve.ArrayOptions;
 import io.nbdmirror.nbd.serve.MemberPath;
 import io.nbdmirror.nbd.serve.ServeOptions;
 import java.nio.file.Path;
@@ -149,21 +150,28 @@ final class ServeCommand implements Callable<Integer> {
     if (files.isEmpty() && arrays.stream().allMatch(array -> array.members().isEmpty())) {
       throw usage("which members? name them, or a --config FILE that does");
     }
+    ServeOptions options = options(files, arrays);
     if (checkConfig) {
       command.commandLine().getOut().println(file + " is right");
       return NbdMirrorCommand.EXIT_DONE;
     }
     verbosity.apply();
-    Serving.run(options(files, arrays), command.commandLine().getOut(), _ -> {});
+    Serving.run(options, command.commandLine().getOut(), _ -> {});
     return NbdMirrorCommand.EXIT_DONE;
   }
 
   private ServeOptions options(List<MemberPath> files, List<ArrayChoice> arrays) {
     Path program = onEvent;
+    ArrayOptions usual;
+    try {
+      usual = arrayFlags.options();
+    } catch (IllegalArgumentException e) {
+      throw usage(String.valueOf(e.getMessage()));
+    }
     return new ServeOptions(
         files,
         arrays,
-        arrayFlags.options(),
+        usual,
         absolute(bitmaps),
         bitmapWriting,
         readOnly,

@@ -117,8 +117,12 @@ final class ServeConfig {
     if (uuid == null && members.isEmpty()) {
       throw table.wrong("an [[array]] needs a uuid or members: which one is it?");
     }
-    return new ArrayChoice(
-        "the array in line %d of %s".formatted(table.line(), path), uuid, members, flags.options());
+    String where = "the array in line %d of %s".formatted(table.line(), path);
+    try {
+      return new ArrayChoice(where, uuid, members, flags.options());
+    } catch (IllegalArgumentException e) {
+      throw table.wrong(String.valueOf(e.getMessage()));
+    }
   }
 
   /** The command line's, else the array's own, else what the file says for all. */

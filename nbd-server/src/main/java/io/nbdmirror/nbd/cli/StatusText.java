@@ -5,10 +5,13 @@ import io.nbdmirror.raid.status.ArrayStatus.Member;
 import io.nbdmirror.raid.status.ArrayStatus.Role;
 import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
 import java.util.List;
+import java.util.TreeMap;
 
 /** Arrays for people, after the manner of {@code /proc/mdstat}. */
 final class StatusText {
   private static final int BAR_CELLS = 20;
+  private static final char UP = 'U';
+  private static final char DOWN = '_';
 
   private StatusText() {}
 
@@ -27,8 +30,8 @@ final class StatusText {
   }
 
   private static void append(StringBuilder text, ArrayStatus array) {
-    List<Member> slots = array.members().stream().filter(member -> member.slot() >= 0).toList();
-    long inSync = slots.stream().filter(member -> member.role() == Role.IN_SYNC).count();
+    String map = map(array.members());
+    long inSync = map.chars().filter(each -> each == UP).count();
     text.append(
         "%s : %s raid1, %s, %d of %d members in sync [%s]\n"
             .formatted(
@@ -36,8 +39,8 @@ final class StatusText {
                 array.state(),
                 Amounts.bytes(array.sizeBytes()),
                 inSync,
-                slots.size(),
-                map(slots)));
+                map.length(),
+                map));
     array.members().forEach(member -> text.append("      ").append(line(member)).append('\n'));
     text.append("      bitmap: ").append(bitmap(array.bitmap())).append('\n');
     String sync = sync(array.sync());
@@ -45,22 +48,33 @@ final class StatusText {
       text.append("      ").append(sync).append('\n');
     }
     if (!array.mismatches().isEmpty()) {
-      text.append("      mismatches: ")
-          .append(Amounts.count(array.mismatches().size(), "range"))
-          .append(" in which members differ\n");
+      text.append(
+          "      mismatches: %s, %s, in which members differ\n"
+              .formatted(
+                  Amounts.count(array.mismatches().size(), "range"),
+                  Amounts.bytes(array.mismatchBytes())));
     }
   }
 
-  /** One letter a slot as mdstat has it: U for up, _ for down. */
-  private static String map(List<Member> slots) {
+  /** One letter a slot as mdstat has it: U for up, _ for down. A replacement shares its slot. */
+  private static String map(List<Member> members) {
+    TreeMap<Integer, Character> slots = new TreeMap<>();
+    for (Member member : members) {
+      if (member.slot() >= 0) {
+        slots.merge(
+            member.slot(),
+            member.role() == Role.IN_SYNC ? UP : DOWN,
+            (one, other) -> one == UP ? one : other);
+      }
+    }
     StringBuilder map = new StringBuilder();
-    slots.forEach(member -> map.append(member.role() == Role.IN_SYNC ? 'U' : '_'));
+    slots.values().forEach(map::append);
     return map.toString();
   }
 
   static String line(Member member) {
     StringBuilder line = new StringBuilder();
-    line.append(member.slot() < 0 ? "spare   " : "slot %-3d".formatted(member.slot()));
+    line.append(member.slot() < 0 ? "no slot " : "slot %-3d".formatted(member.slot()));
     line.append(" %-10s".formatted(member.role()));
     line.append(' ').append(member.path().isEmpty() ? "-" : member.path());
     if (member.writeMostly()) {

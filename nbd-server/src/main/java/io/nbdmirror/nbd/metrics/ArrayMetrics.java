@@ -54,7 +54,11 @@ final class ArrayMetrics {
     families.gauge(
         "nbdmirror_members_required",
         "How many members the array has when it is whole.",
-        status.members().stream().filter(member -> member.slot() >= 0).count(),
+        status.members().stream()
+            .mapToInt(ArrayStatus.Member::slot)
+            .filter(slot -> slot >= 0)
+            .distinct()
+            .count(),
         array);
     for (ArrayStatus.Member member : status.members()) {
       if (member.path().isEmpty()) {
@@ -148,6 +152,11 @@ final class ArrayMetrics {
         "nbdmirror_mismatches",
         "Ranges in which members were found to differ.",
         status.mismatches().size(),
+        array);
+    families.gauge(
+        "nbdmirror_mismatch_bytes",
+        "Bytes in which members were found to differ.",
+        status.mismatchBytes(),
         array);
   }
 }

@@ -26,7 +26,12 @@ import org.jspecify.annotations.Nullable;
  * @param loop the loop it lives on
  */
 record ArrayStart(
-    ServedArray array, Mirror mirror, Scheduler loop, Export export, RequestTotals totals) {
+    ServedArray array,
+    ArrayOptions options,
+    Mirror mirror,
+    Scheduler loop,
+    Export export,
+    RequestTotals totals) {
 
   /**
    * Assembles it. Blocks, so it must not be called on a loop.
@@ -56,6 +61,8 @@ record ArrayStart(
               if (mirror != null) {
                 mirror.onEvent(alerts.of(plan.name()));
                 mirror.setMemberTimeoutNanos(options.memberTimeout().toNanos());
+                mirror.setCleanDelayNanos(options.cleanDelay().toNanos());
+                mirror.setSyncSpeed(options.speedMin(), options.speedMax());
                 assembled.complete(mirror);
               } else {
                 devices.forEach(BlockDevice::close);
@@ -67,7 +74,7 @@ record ArrayStart(
               }
             }));
     try {
-      return of(plan.name(), assembled.get(), readOnly, loop);
+      return of(plan.name(), options, assembled.get(), readOnly, loop);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof AssemblyException failure) {
         throw new StartException(failure);
@@ -76,7 +83,8 @@ record ArrayStart(
     }
   }
 
-  private static ArrayStart of(String name, Mirror mirror, boolean readOnly, Scheduler loop) {
+  private static ArrayStart of(
+      String name, ArrayOptions options, Mirror mirror, boolean readOnly, Scheduler loop) {
     Export export =
         new Export(
             name,
@@ -90,7 +98,7 @@ record ArrayStart(
                 new BitmapContext(mirror::bitmap),
                 new StateContext(mirror::bitmap, () -> mirror.status().mismatches())));
     return new ArrayStart(
-        ServedArray.of(name, mirror, loop), mirror, loop, export, new RequestTotals(name));
+        ServedArray.of(name, mirror, loop), options, mirror, loop, export, new RequestTotals(name));
   }
 
   /** From now on members are written to. Any thread. */

@@ -7,6 +7,7 @@ import io.nbdmirror.nbd.admin.AdminTokenFile;
 import io.nbdmirror.nbd.alert.Alerts;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.listen.NbdServer;
+import io.nbdmirror.nbd.scrub.Scrubber;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -29,6 +30,7 @@ public final class Server {
   private final BitmapKeeper keeper;
   private final MemberKeeper members;
   private final Alerts alerts;
+  private final Scrubber scrubber;
   private final Loops loops;
 
   Server(
@@ -41,6 +43,7 @@ public final class Server {
       BitmapKeeper keeper,
       MemberKeeper members,
       Alerts alerts,
+      Scrubber scrubber,
       Loops loops) {
     this.arrays = arrays;
     this.clients = clients;
@@ -51,6 +54,7 @@ public final class Server {
     this.keeper = keeper;
     this.members = members;
     this.alerts = alerts;
+    this.scrubber = scrubber;
     this.loops = loops;
   }
 
@@ -80,6 +84,7 @@ public final class Server {
     } catch (ExecutionException _) {
       log.debug("not every array stopped cleanly");
     }
+    scrubber.close();
     clients.close();
     admin.close();
     try {

@@ -15,9 +15,14 @@ import io.nbdmirror.nbd.listen.NbdServer;
 import io.nbdmirror.nbd.metrics.MetricsPage;
 import io.nbdmirror.nbd.metrics.RequestTotals;
 import io.nbdmirror.nbd.metrics.ServerMetrics;
+import io.nbdmirror.nbd.scrub.ScrubLog;
+import io.nbdmirror.nbd.scrub.ScrubSchedule;
+import io.nbdmirror.nbd.scrub.Scrubber;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
+import java.time.ZoneId;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -100,10 +105,13 @@ public final class Startup {
     } catch (IOException e) {
       throw new StartException(e);
     }
+    Scrubber scrubber = scrubber(starts, arrays);
     undo.clear();
     arrays.start(starts);
+    scrubber.start();
     return new Server(
-        arrays, clients, listening, admin, tokenFile, token, keeper, members, alerts, loops);
+        arrays, clients, listening, admin, tokenFile, token, keeper, members, alerts, scrubber,
+        loops);
   }
 
   private Alerts alerts() throws StartException {
@@ -116,6 +124,19 @@ public final class Startup {
         new Alerts(program == null ? null : new EventProgram(program, EventProgram.Effort.USUAL));
     undo.push(alerts::close);
     return alerts;
+  }
+
+  private Scrubber scrubber(List<ArrayStart> starts, ServedArrays arrays) {
+    Map<UUID, ScrubSchedule> schedules =
+        starts.stream()
+            .collect(
+                Collectors.toMap(start -> start.array().uuid(), start -> start.options().scrub()));
+    boolean root = "root".equals(System.getProperty("user.name"));
+    return new Scrubber(
+        schedules,
+        arrays::arrays,
+        new ScrubLog(ScrubLog.folder(environment, root)),
+        Clock.system(ZoneId.systemDefault()));
   }
 
   private List<ArrayStart> arrays(

@@ -46,6 +46,12 @@ class ChangeRoutesTest {
         "members/add     | {\"member\":\"/n\",\"force\":true}          | ^^                   | add /n true",
         "members/re-add  | {\"member\":\"/n\"}                         | ^^                   | re-add /n",
         "members/replace | {\"member\":\"@\",\"by\":\"/n\"}            | ^^                   | replace @ by /n false",
+        "check           | {}                                          | check                | members are being compared",
+        "repair          | {}                                          | repair null          | members are being made the same",
+        "repair          | ^^                                          | repair null          | members are being made the same",
+        "repair          | {\"from\":\"@\"}                            | repair @             | members are being made the same as @",
+        "idle            | {}                                          | idle                 | nothing is compared any more",
+        "speed           | {\"minBytesPerSecond\":1,\"maxBytesPerSecond\":2} | speed 1 2        | 1 to 2 bytes a second",
         "grow            | {\"raidDevices\":3}                         | slots 3              | 3 members make it complete",
       })
   void aChangeIsMadeAndSaid(String route, String body, String asked, String done)
@@ -72,6 +78,9 @@ class ChangeRoutesTest {
         "members/replace | {\"member\":\"/x\",\"by\":\"/y\"} | 404 | /x is no member of array home",
         "members/replace | {\"member\":\"@\"}            | 400 | by is the absolute path of a file or block device",
         "members/add     | {\"member\":\"/in/use\"}      | 409 | /in/use is in use",
+        "check           | {\"x\":1}                   | 400 | POST /api/v1/arrays/home/check takes no body; send none, or {}",
+        "repair          | {\"from\":\"/x\"}             | 404 | /x is no member of array home",
+        "speed           | {\"minBytesPerSecond\":3,\"maxBytesPerSecond\":2} | 400 | minBytesPerSecond is 0 or more, and maxBytesPerSecond above 0 and no less",
         "grow            | {}                            | 400 | raidDevices is how many members the complete array has",
       })
   void aRefusalHasItsStatusAndIsOneSentence(String route, String body, int status, String sentence)
@@ -111,7 +120,9 @@ class ChangeRoutesTest {
     for (String route : new String[] {"fail", "remove", "add", "re-add", "replace", "set"}) {
       assertThat(page).contains("`POST /api/v1/arrays/NAME/members/" + route + "`");
     }
-    assertThat(page).contains("`POST /api/v1/arrays/NAME/grow`");
+    for (String route : new String[] {"grow", "check", "repair", "idle", "speed"}) {
+      assertThat(page).contains("`POST /api/v1/arrays/NAME/" + route + "`");
+    }
   }
 
   private RunningAdmin.Answer post(String route, String body) throws IOException {

@@ -25,6 +25,8 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
   private final List<Runnable> stuckTasks = new ArrayList<>();
   private final List<String> asked = new ArrayList<>();
   private @Nullable DeviceException refusal;
+  private ArrayStatus.State state = ArrayStatus.State.DEGRADED;
+  private ArrayStatus.SyncAction action = ArrayStatus.SyncAction.RESYNC;
   private boolean stuck;
   private @Nullable DeviceException stopFailure;
   private int stops;
@@ -64,12 +66,12 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
         name,
         uuid.toString(),
         64L << 20,
-        ArrayStatus.State.DEGRADED,
+        state,
         List.of(
             new ArrayStatus.Member("/m/\"0\"", 0, ArrayStatus.Role.IN_SYNC, false, 1, 2),
             new ArrayStatus.Member("", 1, ArrayStatus.Role.MISSING, false, 0, 0)),
         new ArrayStatus.Bitmap(ArrayStatus.BitmapKind.INTERNAL, 65536, 1024, 5),
-        new ArrayStatus.Sync(ArrayStatus.SyncAction.RESYNC, 32L << 20, 64L << 20, 4096, 1000, -1),
+        new ArrayStatus.Sync(action, 32L << 20, 64L << 20, 4096, 1000, -1),
         List.of(),
         0);
   }
@@ -181,6 +183,33 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
   @Override
   public void setSlots(int raidDevices, Completion done) {
     change(done, "slots " + raidDevices);
+  }
+
+  @Override
+  public void check(Completion begun) {
+    change(begun, "check");
+  }
+
+  @Override
+  public void repair(@Nullable String fromPath, Completion begun) {
+    change(begun, "repair " + fromPath);
+  }
+
+  @Override
+  public void idle(Completion stopped) {
+    change(stopped, "idle");
+  }
+
+  @Override
+  public void setSyncSpeed(long minBytesPerSecond, long maxBytesPerSecond) {
+    asked.add("speed " + minBytesPerSecond + " " + maxBytesPerSecond);
+  }
+
+  /** What it is, and what runs in the background, from now on. */
+  public FakeArray doing(ArrayStatus.State nextState, ArrayStatus.SyncAction nextAction) {
+    state = nextState;
+    action = nextAction;
+    return this;
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.nbdmirror.nbd.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.nbdmirror.nbd.listen.ListenAddress;
+import io.nbdmirror.nbd.scrub.ScrubSchedule;
 import io.nbdmirror.nbd.serve.ArrayChoice;
 import io.nbdmirror.nbd.serve.ArrayOptions;
 import io.nbdmirror.nbd.serve.MemberPath;
@@ -78,6 +79,8 @@ class ServeConfigTest {
         [[array]]
         members = "/m/a?"
         member-timeout = "3m"
+        clean-delay = "0"
+        scrub = "weekly"
         """
             .formatted(UUID_TEXT);
     ServeConfig config = config(text);
@@ -89,11 +92,14 @@ class ServeConfigTest {
     assertThat(arrays).hasSize(2);
     assertThat(arrays.get(0).uuid())
         .isEqualTo(UUID.fromString("7187e93d-c738-72fe-a140-fd64b557889c"));
-    assertThat(arrays.get(0).options()).isEqualTo(new ArrayOptions(true, Duration.ofMinutes(2)));
+    assertThat(arrays.get(0).options())
+        .isEqualTo(options(true, Duration.ofMinutes(2), Duration.ofMillis(200), ScrubSchedule.OFF));
     assertThat(arrays.get(0).where())
         .isEqualTo("the array in line 4 of " + folder.resolve("x.toml"));
     assertThat(arrays.get(1).members()).containsExactly(new MemberPath("/m/a?", true));
-    assertThat(arrays.get(1).options()).isEqualTo(new ArrayOptions(false, Duration.ofMinutes(3)));
+    assertThat(arrays.get(1).options())
+        .isEqualTo(
+            options(false, Duration.ofMinutes(3), Duration.ZERO, ScrubSchedule.parse("weekly")));
     assertThat(config(text, "--member-timeout", "9s").arrays())
         .extracting(array -> array.options().memberTimeout())
         .containsOnly(Duration.ofSeconds(9));
@@ -122,6 +128,9 @@ class ServeConfigTest {
         "[[array]]\\nuuid = 'x'         | 2 | 'uuid' takes a UUID, as detail shows it, not \"x\"",
         "[[array]]\\ndegraded = true    | 1 | an [[array]] needs a uuid or members: which one is it?",
         "[[array]]\\nmembers = 'a'\\nlisten = 'x' | 3 | 'listen' is no setting here; docs/configuration.md has them all",
+        "speed-min = true               | 1 | 'speed-min' takes text in quotes or a whole number, not true",
+        "scrub = 'sometimes'            | 1 | 'scrub' cannot be that: 'sometimes' is no schedule: say off, daily, weekly, monthly, 03:00 or 'Sun 03:00'",
+        "[[array]]\\nmembers = 'a'\\nspeed-max = '1K' | 1 | speed-max, 1024 bytes a second, is less than speed-min, 1048576, or 0",
         "[[array]]\\nmembers = 'a'\\ndegraded = 0 | 3 | 'degraded' takes true or false, not 0",
       })
   void whatIsWrongIsSaidWithItsLine(String text, int line, String sentence) throws IOException {
@@ -190,6 +199,11 @@ class ServeConfigTest {
     assertThat(check(write(page.substring(begin, page.indexOf("```", begin)))))
         .as(err.toString())
         .isZero();
+  }
+
+  private static ArrayOptions options(
+      boolean degraded, Duration memberTimeout, Duration cleanDelay, ScrubSchedule scrub) {
+    return new ArrayOptions(degraded, memberTimeout, cleanDelay, 1 << 20, Long.MAX_VALUE, scrub);
   }
 
   private int check(Path file) {

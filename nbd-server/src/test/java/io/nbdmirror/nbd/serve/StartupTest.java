@@ -307,7 +307,7 @@ class StartupTest {
             new ServeOptions(
                 paths,
                 arrays,
-                new ArrayOptions(degraded, Duration.ofSeconds(30)),
+                ArrayOptions.USUAL.withDegraded(degraded),
                 bitmapFiles,
                 Writing.FILE,
                 readOnly,
