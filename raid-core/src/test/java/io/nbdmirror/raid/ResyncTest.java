@@ -159,7 +159,7 @@ class ResyncTest {
   void aStopInTheMiddleLeavesTheArrayUncleanAndTheBitsSet() {
     fill(0, 0, SIZE, 'P');
     fill(1, 0, SIZE, 'Q');
-    unclean(0, 5, 15);
+    unclean(0, 2, 4, 6, 8, 15);
     array.devices.get(1).inject(slowData());
     Mirror mirror = array.assemble();
     array.scheduler.advance(SECOND / 100);

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * One way through the array for one {@linkplain SyncJob job}.
  *
  * <pre>
- *   next run of chunks ──► span ──► holes on all who take part? skipped
+ *   next runs of chunks ──► span ──► holes on all who take part? skipped
  *            ▲                                │
  *            │                                ▼
  *            └── chunks done ◄── {@linkplain Window windows} over the rest, as the {@linkplain Throttle throttle} lets them
@@ -36,7 +36,11 @@ final class Sweep {
   static final long CHECKPOINT_NANOS = 10_000_000_000L;
 
   private static final int WINDOWS = 4;
+
+  /** A span is so many bytes to be gone through at most, in so many runs. */
   private static final long SPAN_BYTES = 64L << 20;
+
+  private static final int SPAN_RUNS = 64;
 
   private final SyncJob job;
   private final Members members;
@@ -51,6 +55,7 @@ final class Sweep {
   private Scheduler.@Nullable Timer timer;
   private boolean pumpRequested;
   private boolean busy;
+  private int scanning;
   private boolean givenUp;
   private boolean incomplete;
   private boolean ended;
@@ -240,14 +245,53 @@ final class Sweep {
       return;
     }
     position = Math.max(position, geometry().chunkStartBytes(chunk));
-    int limit = geometry().chunkAt(Math.min(position + SPAN_BYTES, lastByte())) + 1;
+    spanEnd = position;
+    List<WindowRange> runs = new ArrayList<>();
+    long left = SPAN_BYTES;
+    while (chunk >= 0 && left > 0 && runs.size() < SPAN_RUNS) {
+      WindowRange run = runFrom(chunk, left);
+      runs.add(run);
+      left -= run.lengthBytes();
+      spanEnd = run.endBytes();
+      chunk = spanEnd > lastByte() ? -1 : job.nextChunk(geometry().chunkAt(spanEnd));
+    }
+    scan(runs);
+  }
+
+  /** The run of chunks to be gone through that begins there; their turn has begun. */
+  private WindowRange runFrom(int chunk, long maxBytes) {
+    long start = Math.max(spanEnd, geometry().chunkStartBytes(chunk));
+    int limit = geometry().chunkAt(Math.min(start + maxBytes, lastByte())) + 1;
     int runEnd = job.endOfRun(chunk, limit);
-    spanEnd = Math.min(geometry().chunkEndBytes(runEnd - 1), position + SPAN_BYTES);
-    for (int i = chunk; i < runEnd && geometry().chunkStartBytes(i) < spanEnd; i++) {
+    long end = Math.min(geometry().chunkEndBytes(runEnd - 1), start + maxBytes);
+    for (int i = chunk; i < runEnd && geometry().chunkStartBytes(i) < end; i++) {
       job.chunkStarted(i);
     }
+    return new WindowRange(start, end, false);
+  }
+
+  /**
+   * All runs at once: where they are short, waiting for each by itself would be most of the time.
+   */
+  private void scan(List<WindowRange> runs) {
     busy = true;
-    SpanExtents.dataIn(takingPart(), position, spanEnd, members.blockBytes(), this::scanned);
+    scanning = runs.size();
+    List<Member> asked = takingPart();
+    List<ArrayDeque<WindowRange>> found = new ArrayList<>();
+    runs.forEach(run -> found.add(new ArrayDeque<>()));
+    for (int i = 0; i < runs.size(); i++) {
+      WindowRange run = runs.get(i);
+      ArrayDeque<WindowRange> mine = found.get(i);
+      SpanExtents.dataIn(
+          asked,
+          run.startBytes(),
+          run.endBytes(),
+          members.blockBytes(),
+          data -> {
+            mine.addAll(data);
+            scanned(found);
+          });
+    }
   }
 
   /** The source first. */
@@ -265,9 +309,12 @@ final class Sweep {
     return list;
   }
 
-  private void scanned(ArrayDeque<WindowRange> data) {
+  private void scanned(List<ArrayDeque<WindowRange>> found) {
+    if (--scanning > 0) {
+      return;
+    }
     busy = false;
-    ranges.addAll(data);
+    found.forEach(ranges::addAll);
     requestPump();
   }
 
