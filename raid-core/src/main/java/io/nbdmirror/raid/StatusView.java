@@ -170,6 +170,15 @@ final class StatusView {
         health.bitmap().commits().commits(),
         sync.copiedBytes(),
         health.updates().updates(),
-        health.memberFailures());
+        health.memberFailures(),
+        correctedReads());
+  }
+
+  private long correctedReads() {
+    long corrected = 0;
+    for (Member member : members.all()) {
+      corrected += member.correctedReads();
+    }
+    return corrected;
   }
 }

@@ -17,6 +17,11 @@ final class ArrayMetrics {
       answers(families, array, 1);
       array(families, status, array);
       members(families, status, array);
+      families.gauge(
+          "nbdmirror_corrected_reads",
+          "Blocks that members could not read and that were mended from another, over all times.",
+          snapshot.counters().correctedReads(),
+          array);
       bitmap(families, status, snapshot.counters(), array);
       sync(families, status, snapshot.counters(), array);
     }

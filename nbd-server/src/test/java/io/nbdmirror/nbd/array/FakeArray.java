@@ -131,7 +131,7 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
 
   @Override
   public ArrayCounters counters() {
-    return new ArrayCounters(7, 6, 4096, 5, 1);
+    return new ArrayCounters(7, 6, 4096, 5, 1, 3);
   }
 
   /** What was asked of it, a line each. */

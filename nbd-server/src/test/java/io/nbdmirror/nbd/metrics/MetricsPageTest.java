@@ -104,6 +104,7 @@ class MetricsPageTest {
             "nbdmirror_resync_bytes_per_second{array=\"home\"} 1000.0",
             "nbdmirror_superblock_updates_total{array=\"home\"} 5.0",
             "nbdmirror_member_failures_total{array=\"home\"} 1.0",
+            "nbdmirror_corrected_reads{array=\"home\"} 3.0",
             "nbdmirror_clients 3.0");
   }
 
