@@ -7,6 +7,7 @@ import io.nbdmirror.io.Errno;
 import io.nbdmirror.io.simulation.DeviceEvent;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
+import io.nbdmirror.io.simulation.SimulatedDisk;
 import io.nbdmirror.io.simulation.SimulatedFault;
 import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.superblock.BadBlockLog;
@@ -168,6 +169,31 @@ class BadBlockTest {
     assertThat(array.badBlocksOnMedium(0)).containsExactly(BAD);
     assertThat(client.read(0, 8192)).containsOnly(8);
     assertThat(client.read(8192, 4096)).containsOnly(9);
+  }
+
+  @Test
+  void aRecoveryGoesOnPastWhatItsOnlySourceCannotRead() {
+    fill(0, 8);
+    Mirror mirror = array.assemble(List.of(array.devices.getFirst()), true);
+    ArrayClient client = new ArrayClient(array, mirror);
+    assertThat(client.write(0, 512, 8)).isNull();
+    array
+        .devices
+        .getFirst()
+        .inject(SimulatedFault.failing(Errno.EIO).on(Operation.READ).within(DATA + 8192, 4096));
+    SimulatedDevice fresh =
+        new SimulatedDevice(SimulatedDisk.of("fresh", DATA + SIZE), array.scheduler, 99);
+    mirror.membership().add(fresh, failure -> assertThat(failure).isNull());
+    client.settle();
+    assertThat(mirror.status().members().get(1).role()).isEqualTo(ArrayStatus.Role.IN_SYNC);
+    assertThat(
+            Arrays.equals(fresh.readNow(DATA, 8192), array.devices.getFirst().readNow(DATA, 8192)))
+        .isTrue();
+    assertThat(read(mirror, client, 8192, 4096))
+        .as("one copy cannot be read, one lacks it")
+        .isNotNull();
+    assertThat(client.write(8192, 4096, 5)).isNull();
+    assertThat(client.read(8192, 4096)).as("written, so it is there again").containsOnly(5);
   }
 
   @Test

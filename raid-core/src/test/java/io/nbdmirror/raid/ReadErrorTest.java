@@ -171,6 +171,32 @@ class ReadErrorTest {
   }
 
   @Test
+  void aSlowMemberIsAvoidedAndComesBackWhenItIsSlowNoMore() {
+    SimulatedFault slow = SimulatedFault.slow(50_000_000).on(Operation.READ);
+    array.devices.getFirst().inject(slow);
+    client.readAtOnce(8, 0, 4096);
+    long before = slow.hits();
+    for (int i = 0; i < 200; i++) {
+      client.readAtOnce(1, i * 4096L, 4096);
+    }
+    assertThat(slow.hits() - before).as("reads of it, to see how it is").isLessThan(10);
+    array.devices.getFirst().heal(slow);
+    for (int i = 0; i < 200; i++) {
+      array.scheduler.advance(SECOND / 2);
+      client.readAtOnce(1, i * 4096L, 4096);
+    }
+    long reads = readsOf(0);
+    client.readAtOnce(20, 0, 4096);
+    assertThat(readsOf(0) - reads).as("it has its share again").isGreaterThan(5);
+  }
+
+  private long readsOf(int slot) {
+    return array.devices.get(slot).trace().stream()
+        .filter(event -> event.is(DeviceEvent.Phase.SUBMITTED, Operation.READ))
+        .count();
+  }
+
+  @Test
   void aReadOnlyArrayMendsNothingAndWritesNothing() {
     assertThat(client.stop()).isNull();
     TestArray next = reopened(array);
