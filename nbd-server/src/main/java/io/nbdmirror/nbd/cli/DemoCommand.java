@@ -9,6 +9,7 @@ import io.nbdmirror.nbd.admin.AdminAddress;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.serve.ArrayOptions;
 import io.nbdmirror.nbd.serve.MemberPath;
+import io.nbdmirror.nbd.serve.NbdOptions;
 import io.nbdmirror.nbd.serve.ServeOptions;
 import io.nbdmirror.nbd.serve.Server;
 import java.io.IOException;
@@ -98,7 +99,7 @@ final class DemoCommand implements Callable<Integer> {
             false,
             new PoolEngine(),
             null,
-            listen,
+            NbdOptions.on(listen),
             admin),
         out,
         server -> explain(server, out));

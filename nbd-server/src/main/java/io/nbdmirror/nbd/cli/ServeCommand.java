@@ -4,17 +4,18 @@ import io.nbdmirror.io.engine.IoEngine;
 import io.nbdmirror.io.engine.PoolEngine;
 import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
-import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.serve.ArrayChoice;
 import io.nbdmirror.nbd.serve.ArrayOptions;
 import io.nbdmirror.nbd.serve.MemberPath;
 import io.nbdmirror.nbd.serve.ServeOptions;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,6 +41,9 @@ import picocli.CommandLine.Spec;
       "  nbdmirror serve --listen unix:/run/data.sock --listen tcp:127.0.0.1:0 /dev/sdb /dev/sdc",
       "  nbdmirror serve --degraded a.img",
       "  nbdmirror serve --config /etc/nbdmirror.toml",
+      "  nbdmirror serve --listen unix:/run/data.sock,mode=0660,group=kvm a.img b.img",
+      "  nbdmirror serve --listen tcp:[::]:10809 --tls-certificates /etc/pki/nbd a.img b.img",
+      "  nbdmirror serve --read-only-export backup --export-connections backup=4 a.img b.img",
       "  nbdmirror serve --bitmap /var/lib/nbdmirror/data.bitmap /dev/sdb /dev/sdc",
     })
 final class ServeCommand implements Callable<Integer> {
@@ -83,15 +87,7 @@ final class ServeCommand implements Callable<Integer> {
       description = "Only say whether the file given by --config is right.")
   private boolean checkConfig;
 
-  @Option(
-      names = "--listen",
-      paramLabel = "tcp:HOST:PORT|unix:PATH",
-      defaultValue = "tcp:127.0.0.1:10809",
-      converter = ListenConverter.class,
-      description =
-          "Where NBD clients connect; may be given several times, port 0 takes a free one"
-              + " (default: ${DEFAULT-VALUE}).")
-  private List<ListenAddress> listen = List.of();
+  @Mixin private NbdFlags nbd = new NbdFlags();
 
   @Option(
       names = "--admin",
@@ -156,11 +152,12 @@ final class ServeCommand implements Callable<Integer> {
       return NbdMirrorCommand.EXIT_DONE;
     }
     verbosity.apply();
-    Serving.run(options, command.commandLine().getOut(), _ -> {});
+    Serving.run(options, announcements(), _ -> {});
     return NbdMirrorCommand.EXIT_DONE;
   }
 
-  private ServeOptions options(List<MemberPath> files, List<ArrayChoice> arrays) {
+  private ServeOptions options(List<MemberPath> files, List<ArrayChoice> arrays)
+      throws CommandException {
     Path program = onEvent;
     ArrayOptions usual;
     try {
@@ -178,8 +175,14 @@ final class ServeCommand implements Callable<Integer> {
         direct,
         engine(),
         program == null ? null : program.toAbsolutePath(),
-        listen,
+        nbd.options(),
         admin);
+  }
+
+  /** Whoever hands over sockets prints on stdout what it has been asked for. */
+  private PrintWriter announcements() throws CommandException {
+    CommandLine commandLine = Objects.requireNonNull(spec).commandLine();
+    return NbdFlags.isActivated() ? commandLine.getErr() : commandLine.getOut();
   }
 
   private ParameterException usage(String sentence) {

@@ -11,11 +11,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *  CLIENT_FLAGS ──> OPTION_HEADER ──> OPTION_DATA ──> ATTACHED
- *                      ^    ^ │            │      GO, EXPORT_NAME
- *                      │    │ │ refused    │
- *                      │    │ v            │ any other
- *                      │  SKIPPING         │
- *                      └───────────────────┘
+ *                    ^  ^    ^ │        │  │      GO, EXPORT_NAME
+ *                    │  │    │ │ refused│  │
+ *                    │  │    │ v        │  │ any other
+ *                    │  │  SKIPPING     │  │
+ *                    │  └───────────────┼──┘
+ *                    └──── SECURING <───┘ STARTTLS
  *  any phase ──> CLOSED on ABORT, on a broken rule, at the time limit
  * </pre>
  *
@@ -38,6 +39,15 @@ final class Handshake {
 
     void send(ByteBuf answer);
 
+    /** What the client may do. */
+    Admission admission();
+
+    /** Told of every error that is sent. */
+    void optionRefused(String option, String why);
+
+    /** Sends, and from then on reads and sends under TLS; {@link #secured} follows. */
+    void sendAndSecure(ByteBuf answer);
+
     /** Sends, and then hands the connection over to transmission. */
     void sendAndAttach(ByteBuf answer, Negotiated negotiated);
 
@@ -53,6 +63,7 @@ final class Handshake {
     OPTION_HEADER,
     OPTION_DATA,
     SKIPPING,
+    SECURING,
     ATTACHED,
     CLOSED
   }
@@ -76,7 +87,7 @@ final class Handshake {
     this.owner = owner;
     this.exports = exports;
     this.limits = limits;
-    negotiation = new Negotiation(exports, 0);
+    negotiation = new Negotiation(exports, owner.admission(), 0);
   }
 
   /** Whether the client still has to choose an export. */
@@ -105,6 +116,14 @@ final class Handshake {
     }
   }
 
+  /** The client is under TLS: all that it agreed on without has been for nothing. */
+  void secured() {
+    if (phase == Phase.SECURING) {
+      negotiation = negotiation.startedAnew();
+      phase = Phase.OPTION_HEADER;
+    }
+  }
+
   /** Returns whether a step was taken; false when more bytes must come first. */
   boolean step(ByteBuf in) {
     return switch (phase) {
@@ -112,7 +131,7 @@ final class Handshake {
       case OPTION_HEADER -> optionHeader(in);
       case OPTION_DATA -> optionData(in);
       case SKIPPING -> skip(in);
-      case ATTACHED, CLOSED -> false;
+      case SECURING, ATTACHED, CLOSED -> false;
     };
   }
 
@@ -125,7 +144,7 @@ final class Handshake {
       owner.close("its client flags 0x%x hold one that it was not offered".formatted(flags));
       return false;
     }
-    negotiation = new Negotiation(exports, flags);
+    negotiation = new Negotiation(exports, owner.admission(), flags);
     phase = Phase.OPTION_HEADER;
     return true;
   }
@@ -140,9 +159,9 @@ final class Handshake {
     if (magic != Wire.OPTION_MAGIC) {
       owner.close("what it sent is not an option");
     } else if (!negotiation.fixedNewstyle() && option.code() != Wire.OPT_EXPORT_NAME) {
-      owner.close("it sent option %s without the fixed newstyle flag".formatted(optionName()));
+      owner.close("it sent %s without the fixed newstyle flag".formatted(optionName()));
     } else if (length > HandshakeLimits.SKIPPED_BYTES) {
-      owner.close("the %d bytes of its option %s are too long".formatted(length, optionName()));
+      owner.close("the %d bytes of its %s are too long".formatted(length, optionName()));
     } else {
       return optionAnnounced((int) length);
     }
@@ -157,6 +176,7 @@ final class Handshake {
       phase = Phase.OPTION_DATA;
       return true;
     }
+    owner.optionRefused(optionName(), String.valueOf(why.getMessage()));
     if (option.refused(why) instanceof OptionOutcome.Ended(String last)) {
       owner.close(last);
       return false;
@@ -171,6 +191,11 @@ final class Handshake {
   private @Nullable OptionException refusalOf(int lengthBytes) {
     if (owner.isShuttingDown() && option.code() != Wire.OPT_ABORT) {
       return new OptionException(Wire.REP_ERR_SHUTDOWN, "this server is shutting down");
+    }
+    if (owner.admission().awaitsTls()
+        && option.code() != Wire.OPT_STARTTLS
+        && option.code() != Wire.OPT_ABORT) {
+      return new OptionException(Wire.REP_ERR_TLS_REQD, "this server speaks to nobody without TLS");
     }
     if (lengthBytes > option.maxDataBytes()) {
       return new OptionException(
@@ -207,6 +232,7 @@ final class Handshake {
     try {
       outcome = option.answer(negotiation, data, out);
     } catch (OptionException why) {
+      owner.optionRefused(optionName(), String.valueOf(why.getMessage()));
       outcome = option.refused(why);
     }
     giveBack();
@@ -223,6 +249,17 @@ final class Handshake {
       case OptionOutcome.Attached(Negotiated negotiated) -> {
         phase = Phase.ATTACHED;
         owner.sendAndAttach(out, negotiated);
+        yield false;
+      }
+      case OptionOutcome.Secured() -> {
+        if (in.isReadable()) {
+          out.release();
+          owner.close(
+              "it sent %d bytes in the clear behind STARTTLS".formatted(in.readableBytes()));
+        } else {
+          phase = Phase.SECURING;
+          owner.sendAndSecure(out);
+        }
         yield false;
       }
       case OptionOutcome.Aborted() -> {
@@ -252,6 +289,6 @@ final class Handshake {
   }
 
   private String optionName() {
-    return Integer.toUnsignedString(option.code());
+    return Options.nameOf(option.code());
   }
 }

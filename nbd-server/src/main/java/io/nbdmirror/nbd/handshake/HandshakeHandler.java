@@ -2,12 +2,15 @@ package io.nbdmirror.nbd.handshake;
 
 import io.nbdmirror.nbd.export.ExportRegistry;
 import io.nbdmirror.nbd.protocol.Wire;
+import io.nbdmirror.nbd.tls.SecureSession;
+import io.nbdmirror.nbd.tls.TlsOutcome;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.io.IOException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -143,6 +146,16 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
     }
 
     @Override
+    public Admission admission() {
+      return host.admission();
+    }
+
+    @Override
+    public void optionRefused(String option, String why) {
+      host.optionRefused(option, why);
+    }
+
+    @Override
     public ByteBuf newBuffer() {
       return ctx.alloc().buffer();
     }
@@ -150,6 +163,15 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
     @Override
     public void send(ByteBuf answer) {
       ctx.writeAndFlush(answer);
+    }
+
+    /**
+     * The answer is with the channel before TLS is in front of it, and so goes out in the clear.
+     */
+    @Override
+    public void sendAndSecure(ByteBuf answer) {
+      ctx.writeAndFlush(answer);
+      host.startTls();
     }
 
     /** Hands over once the answer has left: nothing may be queued when a channel moves loops. */
@@ -168,6 +190,7 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
     @Override
     public void sendAndClose(ByteBuf answer) {
       cancelTimeLimit();
+      host.ending("it gave up");
       ctx.writeAndFlush(answer).addListener(ChannelFutureListener.CLOSE);
     }
 
@@ -179,7 +202,7 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
 
   private void close(ChannelHandlerContext ctx, String why) {
     if (!handshake().isClosed()) {
-      LOG.info("closed {} during the handshake: {}", host.peer(), why);
+      host.ending(why);
       finish();
       ctx.close();
     }
@@ -223,7 +246,22 @@ public final class HandshakeHandler extends ChannelInboundHandlerAdapter {
   }
 
   @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    switch (event) {
+      case TlsOutcome.Secured(SecureSession session) -> {
+        host.secured(session);
+        handshake().secured();
+      }
+      case TlsOutcome.Failed(String why) -> close(ctx, why);
+      default -> ctx.fireUserEventTriggered(event);
+    }
+  }
+
+  @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    close(ctx, String.valueOf(cause));
+    if (!(cause instanceof IOException)) {
+      LOG.error("closed {} after an internal error", host.peer(), cause);
+    }
+    close(ctx, "the connection broke: " + cause.getMessage());
   }
 }

@@ -1,5 +1,6 @@
 package io.nbdmirror.nbd.handshake;
 
+import io.nbdmirror.nbd.tls.SecureSession;
 import io.netty.channel.Channel;
 
 /** What a handshake needs from the server around it. Called on the channel's loop. */
@@ -18,6 +19,25 @@ public interface HandshakeHost {
    * replaces it.
    */
   void attached(Channel channel, Negotiated negotiated);
+
+  /** What the client may do. */
+  Admission admission();
+
+  /** Puts TLS in front of the channel's pipeline; how that ends comes as an event. */
+  void startTls();
+
+  /** The client has proved who it is, as far as it was asked to. */
+  void secured(SecureSession session);
+
+  /**
+   * An option was refused.
+   *
+   * @param option by its name or number
+   */
+  void optionRefused(String option, String why);
+
+  /** Why the connection is about to end; the first reason told is the one that counts. */
+  void ending(String why);
 
   /** The peer, as log lines name it. */
   String peer();

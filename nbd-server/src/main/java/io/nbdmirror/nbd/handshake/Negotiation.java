@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 /** What one client has agreed on so far, and the exports it may choose from. */
 final class Negotiation {
   private final ExportRegistry exports;
+  private final Admission admission;
   private final int clientFlags;
   private ReplyFormat format = ReplyFormat.SIMPLE;
 
@@ -19,8 +20,9 @@ final class Negotiation {
 
   private List<MetaContext> contexts = List.of();
 
-  Negotiation(ExportRegistry exports, int clientFlags) {
+  Negotiation(ExportRegistry exports, Admission admission, int clientFlags) {
     this.exports = exports;
+    this.admission = admission;
     this.clientFlags = clientFlags;
   }
 
@@ -50,17 +52,34 @@ final class Negotiation {
     contexts = List.copyOf(selected);
   }
 
+  Admission admission() {
+    return admission;
+  }
+
+  /** Nothing agreed on, but the dialect: what follows a STARTTLS. */
+  Negotiation startedAnew() {
+    return new Negotiation(exports, admission, clientFlags);
+  }
+
+  /** The exports that the client may know of. */
   List<Export> list() {
-    return exports.list();
+    return exports.list().stream().filter(admission::mayKnow).toList();
   }
 
-  /** The export that the client means by {@code name}. */
+  /** The export that the client means by {@code name}, if it may have it. */
   Export find(String name) throws OptionException {
-    return ExportNames.find(exports, name);
+    Export export = ExportNames.find(exports, name);
+    OptionException.throwIf(admission.refusalOf(export));
+    return export;
   }
 
-  /** All of it, once the client attaches to {@code export}. */
-  Negotiated negotiated(Export export, int transmissionFlags) {
+  /**
+   * All of it, once the client attaches to {@code export}.
+   *
+   * @throws OptionException if the export takes nobody more
+   */
+  Negotiated negotiated(Export export, int transmissionFlags) throws OptionException {
+    OptionException.throwIf(admission.admit(export));
     return new Negotiated(
         export,
         transmissionFlags,

@@ -1,5 +1,7 @@
 package io.nbdmirror.nbd.handshake;
 
+import org.jspecify.annotations.Nullable;
+
 /** An option is refused; the message is the sentence that the client is sent. */
 final class OptionException extends Exception {
   private static final long serialVersionUID = 1L;
@@ -12,6 +14,13 @@ final class OptionException extends Exception {
   OptionException(int replyType, String message) {
     super(message, null, false, false);
     this.replyType = replyType;
+  }
+
+  /** Refuses what a client may not have. */
+  static void throwIf(@Nullable Refusal refusal) throws OptionException {
+    if (refusal != null) {
+      throw new OptionException(refusal.replyType(), refusal.sentence());
+    }
   }
 
   int replyType() {

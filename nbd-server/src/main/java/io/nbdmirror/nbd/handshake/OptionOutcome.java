@@ -11,6 +11,9 @@ sealed interface OptionOutcome {
   /** Transmission begins. */
   record Attached(Negotiated negotiated) implements OptionOutcome {}
 
+  /** Nothing more is said in the clear. */
+  record Secured() implements OptionOutcome {}
+
   /** The client said goodbye. */
   record Aborted() implements OptionOutcome {}
 

@@ -13,6 +13,7 @@ final class Options {
           new ExportNameOption(),
           new AbortOption(),
           new ListOption(),
+          new StartTlsOption(),
           new InfoOption(Wire.OPT_INFO),
           new InfoOption(Wire.OPT_GO),
           new StructuredReplyOption(),
@@ -31,5 +32,22 @@ final class Options {
   static Option of(int code) {
     Option known = BY_CODE.get(code);
     return known == null ? new UnknownOption(code) : known;
+  }
+
+  /** Its name as the protocol has it, for people; a number where it has none. */
+  static String nameOf(int code) {
+    return switch (code) {
+      case Wire.OPT_EXPORT_NAME -> "EXPORT_NAME";
+      case Wire.OPT_ABORT -> "ABORT";
+      case Wire.OPT_LIST -> "LIST";
+      case Wire.OPT_STARTTLS -> "STARTTLS";
+      case Wire.OPT_INFO -> "INFO";
+      case Wire.OPT_GO -> "GO";
+      case Wire.OPT_STRUCTURED_REPLY -> "STRUCTURED_REPLY";
+      case Wire.OPT_LIST_META_CONTEXT -> "LIST_META_CONTEXT";
+      case Wire.OPT_SET_META_CONTEXT -> "SET_META_CONTEXT";
+      case Wire.OPT_EXTENDED_HEADERS -> "EXTENDED_HEADERS";
+      default -> "option " + Integer.toUnsignedString(code);
+    };
   }
 }

@@ -2,9 +2,10 @@ package io.nbdmirror.nbd.listen;
 
 import io.nbdmirror.io.loop.EventLoopScheduler;
 import io.nbdmirror.nbd.export.Export;
-import io.nbdmirror.nbd.export.MetaContext;
+import io.nbdmirror.nbd.handshake.Admission;
 import io.nbdmirror.nbd.handshake.HandshakeHost;
 import io.nbdmirror.nbd.handshake.Negotiated;
+import io.nbdmirror.nbd.tls.SecureSession;
 import io.nbdmirror.nbd.transmission.InFlightBudget;
 import io.nbdmirror.nbd.transmission.RequestMeter;
 import io.nbdmirror.nbd.transmission.TransferCounters;
@@ -13,8 +14,6 @@ import io.nbdmirror.nbd.transmission.TransmissionHost;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.EventLoop;
-import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,29 +28,31 @@ final class Connection implements HandshakeHost, TransmissionHost {
 
   private final NbdServer server;
   private final Channel channel;
-  private final String peer;
-  private final long connectedMicros;
+  private final ClientAdmission admission;
+  private final ConnectionStory story;
   private final TransferCounters counters = new TransferCounters();
 
   /** Written on the channel's loop, read by whoever asks for the status. */
-  private volatile @Nullable Negotiated negotiated;
-
   private volatile @Nullable TransmissionHandler transmission;
 
-  Connection(NbdServer server, Channel channel, String peer, long connectedMicros) {
+  Connection(NbdServer server, Channel channel, ClientAdmission admission, ConnectionStory story) {
     this.server = server;
     this.channel = channel;
-    this.peer = peer;
-    this.connectedMicros = connectedMicros;
+    this.admission = admission;
+    this.story = story;
   }
 
   Channel channel() {
     return channel;
   }
 
+  long connectedNanos() {
+    return story.connectedNanos();
+  }
+
   @Override
   public String peer() {
-    return peer;
+    return story.peer();
   }
 
   @Override
@@ -67,6 +68,26 @@ final class Connection implements HandshakeHost, TransmissionHost {
   @Override
   public void giveBack(int bytes) {
     server.budget().release(bytes);
+  }
+
+  @Override
+  public Admission admission() {
+    return admission;
+  }
+
+  @Override
+  public void startTls() {
+    server.secure(channel.pipeline());
+  }
+
+  @Override
+  public void secured(SecureSession session) {
+    admission.secured(session);
+  }
+
+  @Override
+  public void optionRefused(String option, String why) {
+    story.refused(option, why);
   }
 
   @Override
@@ -90,8 +111,8 @@ final class Connection implements HandshakeHost, TransmissionHost {
   private void moved(ChannelFuture moved, Negotiated agreed) {
     if (moved.isSuccess()) {
       transmit(agreed);
-    } else {
-      log.error("closed {}: it could not be moved to its array's loop", peer, moved.cause());
+    } else if (channel.isOpen()) {
+      log.error("closed {}: it could not be moved to its array's loop", peer(), moved.cause());
       channel.close();
     }
   }
@@ -110,12 +131,11 @@ final class Connection implements HandshakeHost, TransmissionHost {
       return;
     }
     TransmissionHandler handler = new TransmissionHandler(agreed, this, counters);
-    negotiated = agreed;
+    story.attached(agreed, admission.session());
     transmission = handler;
     // Before the handler, which may turn it off again for what the client has sent already.
     channel.config().setAutoRead(true);
     channel.pipeline().replace(NbdServer.HANDSHAKE, NbdServer.TRANSMISSION, handler);
-    log.info("{} is attached to export '{}'", peer, agreed.export().name());
     if (server.isShuttingDown()) {
       handler.shutdownBegun();
     }
@@ -132,13 +152,24 @@ final class Connection implements HandshakeHost, TransmissionHost {
   }
 
   @Override
+  public long shutdownPatienceNanos() {
+    return server.shutdownPatienceNanos();
+  }
+
+  @Override
   public RequestMeter meter(Export export) {
     return server.meter(export);
   }
 
   @Override
+  public void ending(String why) {
+    story.ending(why);
+  }
+
+  @Override
   public void ended() {
-    log.info("{} is gone", peer);
+    story.ended(counters);
+    admission.leave();
     server.ended(this);
   }
 
@@ -149,8 +180,15 @@ final class Connection implements HandshakeHost, TransmissionHost {
       channel.eventLoop().execute(handler::shutdownBegun);
     } else {
       // A client that is still in its handshake has nothing to lose.
+      story.ending("the server is stopping");
       channel.close();
     }
+  }
+
+  /** Closes it, for it is only in its handshake and another client needs its place. Any thread. */
+  void giveWay() {
+    story.ending("all connections were taken, and none had been in its handshake so long");
+    channel.close();
   }
 
   /** Whether it never got as far as requests: then its end is that of its channel. */
@@ -159,37 +197,6 @@ final class Connection implements HandshakeHost, TransmissionHost {
   }
 
   ClientStatus status() {
-    Negotiated agreed = negotiated;
-    return new ClientStatus(
-        peer,
-        agreed == null ? "" : agreed.export().name(),
-        connectedMicros,
-        agreed == null ? List.of() : features(agreed),
-        counters.requests(),
-        counters.inFlight(),
-        counters.readBytes(),
-        counters.writtenBytes());
-  }
-
-  private static List<String> features(Negotiated agreed) {
-    List<String> features = new ArrayList<>();
-    if (agreed.fixedNewstyle()) {
-      features.add("fixed-newstyle");
-    }
-    if (agreed.noZeroes()) {
-      features.add("no-zeroes");
-    }
-    switch (agreed.format()) {
-      case SIMPLE -> {}
-      case STRUCTURED -> features.add("structured-replies");
-      case EXTENDED -> features.add("extended-headers");
-    }
-    if (agreed.export().readOnly()) {
-      features.add("read-only");
-    }
-    for (MetaContext context : agreed.contexts()) {
-      features.add(context.name());
-    }
-    return features;
+    return story.status(admission.session(), counters);
   }
 }

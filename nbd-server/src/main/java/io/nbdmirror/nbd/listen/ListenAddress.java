@@ -8,18 +8,35 @@ import java.net.URISyntaxException;
 import java.net.UnixDomainSocketAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
- * Where NBD clients connect: {@code tcp:HOST:PORT}, {@code tcp:[IPV6]:PORT} or {@code unix:PATH}.
+ * Where NBD clients connect: {@code tcp:HOST:PORT}, {@code tcp:[IPV6]:PORT} or {@code unix:PATH},
+ * the latter with {@code ,mode=0660} and {@code ,group=NAME} behind it if wanted.
  *
  * @param socket an {@link InetSocketAddress} that is resolved, or a {@link UnixDomainSocketAddress}
+ * @param access who may connect to a unix socket
  */
-public record ListenAddress(SocketAddress socket) {
+public record ListenAddress(SocketAddress socket, SocketAccess access) {
   private static final String TCP = "tcp:";
   private static final String UNIX = "unix:";
 
   /** What the kernel takes for the path of a unix socket, in bytes. */
   private static final int MAX_UNIX_PATH_BYTES = 107;
+
+  /** What may follow a unix socket's path; a comma that nothing of this follows is the path's. */
+  private static final Pattern ACCESS =
+      Pattern.compile("(.*),(mode|group)=([^,]*)", Pattern.DOTALL);
+
+  private static final Pattern MODE = Pattern.compile("0?[0-7]{3}");
+
+  /** An address without a say in who may connect. */
+  public ListenAddress(SocketAddress socket) {
+    this(socket, SocketAccess.DEFAULT);
+  }
 
   /**
    * Reads an address.
@@ -28,13 +45,7 @@ public record ListenAddress(SocketAddress socket) {
    */
   public static ListenAddress parse(String text) {
     if (text.startsWith(UNIX)) {
-      String path = text.substring(UNIX.length());
-      if (path.isEmpty() || path.getBytes(StandardCharsets.UTF_8).length > MAX_UNIX_PATH_BYTES) {
-        throw new IllegalArgumentException(
-            "'%s' is no unix socket: its path must have 1 to %d bytes"
-                .formatted(text, MAX_UNIX_PATH_BYTES));
-      }
-      return new ListenAddress(UnixDomainSocketAddress.of(path));
+      return unix(text);
     }
     int colon = text.lastIndexOf(':');
     if (!text.startsWith(TCP) || colon < TCP.length() + 1) {
@@ -44,6 +55,32 @@ public record ListenAddress(SocketAddress socket) {
     return new ListenAddress(
         new InetSocketAddress(
             host(text, text.substring(TCP.length(), colon)), port(text, colon + 1)));
+  }
+
+  private static ListenAddress unix(String text) {
+    String path = text.substring(UNIX.length());
+    OptionalInt mode = OptionalInt.empty();
+    Optional<String> group = Optional.empty();
+    Matcher option = ACCESS.matcher(path);
+    while (option.matches()) {
+      String value = option.group(3);
+      if (option.group(2).equals("group")) {
+        group = Optional.of(value);
+      } else if (MODE.matcher(value).matches()) {
+        mode = OptionalInt.of(Integer.parseInt(value, 8));
+      } else {
+        throw new IllegalArgumentException(
+            "'%s' is no unix socket: its mode is three octal digits, as 0660".formatted(text));
+      }
+      path = option.group(1);
+      option = ACCESS.matcher(path);
+    }
+    if (path.isEmpty() || path.getBytes(StandardCharsets.UTF_8).length > MAX_UNIX_PATH_BYTES) {
+      throw new IllegalArgumentException(
+          "'%s' is no unix socket: its path must have 1 to %d bytes"
+              .formatted(text, MAX_UNIX_PATH_BYTES));
+    }
+    return new ListenAddress(UnixDomainSocketAddress.of(path), new SocketAccess(mode, group));
   }
 
   private static InetAddress host(String text, String host) {

@@ -26,6 +26,17 @@ enum SocketKinds {
     }
 
     @Override
+    ServerChannel adoptTcpListener(int fd) {
+      return new EpollServerSocketChannel(fd);
+    }
+
+    @Override
+    ServerChannel adoptUnixListener(int fd) {
+      // Listening already, which the constructor without the flag takes for not yet.
+      return new EpollServerDomainSocketChannel(fd, true);
+    }
+
+    @Override
     SocketAddress unix(UnixDomainSocketAddress address) {
       return new DomainSocketAddress(address.getPath().toFile());
     }
@@ -39,6 +50,16 @@ enum SocketKinds {
     @Override
     ServerChannel newUnixListener() {
       return new NioServerDomainSocketChannel();
+    }
+
+    @Override
+    ServerChannel adoptTcpListener(int fd) {
+      throw noDescriptors();
+    }
+
+    @Override
+    ServerChannel adoptUnixListener(int fd) {
+      throw noDescriptors();
     }
 
     @Override
@@ -56,6 +77,17 @@ enum SocketKinds {
   abstract ServerChannel newTcpListener();
 
   abstract ServerChannel newUnixListener();
+
+  /** For a socket that listens and was handed over by its number. */
+  abstract ServerChannel adoptTcpListener(int fd);
+
+  /** The same for a unix socket. */
+  abstract ServerChannel adoptUnixListener(int fd);
+
+  private static UnsupportedOperationException noDescriptors() {
+    return new UnsupportedOperationException(
+        "sockets can be handed over only where native epoll is to be had");
+  }
 
   /** As this kind of socket wants it. */
   abstract SocketAddress unix(UnixDomainSocketAddress address);

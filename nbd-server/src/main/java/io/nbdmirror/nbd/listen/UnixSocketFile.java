@@ -8,20 +8,27 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import jnr.posix.POSIX;
+import jnr.posix.POSIXFactory;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The file of a unix socket. One that a dead server left behind is taken away; one that somebody
- * listens on, or that is no socket, is left alone.
+ * The file of a unix socket, and who may connect to it. One that a dead server left behind is taken
+ * away; one that somebody listens on, or that is no socket, is left alone.
  */
 final class UnixSocketFile {
   private static final Logger log = LoggerFactory.getLogger(UnixSocketFile.class);
 
-  private final Path path;
+  /** Nobody but the owner may connect. */
+  private static final int CLOSED_UMASK = 0177;
 
-  private UnixSocketFile(Path path) {
+  private final Path path;
+  private final SocketAccess access;
+
+  private UnixSocketFile(Path path, SocketAccess access) {
     this.path = path;
+    this.access = access;
   }
 
   /**
@@ -29,7 +36,7 @@ final class UnixSocketFile {
    *
    * @throws IOException one sentence who is in the way
    */
-  static UnixSocketFile claim(Path path) throws IOException {
+  static UnixSocketFile claim(Path path, SocketAccess access) throws IOException {
     if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
       BasicFileAttributes found =
           Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
@@ -44,7 +51,7 @@ final class UnixSocketFile {
       }
       Files.delete(path);
     }
-    return new UnixSocketFile(path);
+    return new UnixSocketFile(path, access);
   }
 
   private static boolean isAnswered(Path path) {
@@ -53,6 +60,46 @@ final class UnixSocketFile {
     } catch (IOException refused) {
       log.debug("nobody answers at {}", path, refused);
       return false;
+    }
+  }
+
+  /** What makes the file. */
+  @FunctionalInterface
+  interface Binding<T> {
+    T bind() throws IOException;
+  }
+
+  /**
+   * Lets the file be made such that nobody else can connect before {@link #open} has said who may.
+   * For that the whole process makes its files so in the meantime.
+   */
+  <T> T whileClosedToOthers(Binding<T> binding) throws IOException {
+    if (access.isDefault()) {
+      return binding.bind();
+    }
+    POSIX posix = POSIXFactory.getPOSIX();
+    int umask = posix.umask(CLOSED_UMASK);
+    try {
+      return binding.bind();
+    } finally {
+      posix.umask(umask);
+    }
+  }
+
+  /**
+   * From now on those may connect who were meant to.
+   *
+   * @throws IOException one sentence why not
+   */
+  void open() throws IOException {
+    if (access.isDefault()) {
+      return;
+    }
+    try {
+      access.grant(path);
+    } catch (IOException e) {
+      throw new IOException(
+          "cannot give the socket %s its mode and group: %s".formatted(path, e.getMessage()), e);
     }
   }
 

@@ -14,6 +14,7 @@ import io.nbdmirror.raid.Mirror;
 import io.nbdmirror.raid.assembly.Assembly;
 import io.nbdmirror.raid.assembly.AssemblyException;
 import io.nbdmirror.raid.assembly.BitmapFile;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -24,20 +25,25 @@ import org.jspecify.annotations.Nullable;
  * written.
  *
  * @param loop the loop it lives on
+ * @param exports the names it is served under, its own first
  */
 record ArrayStart(
     ServedArray array,
     ArrayOptions options,
     Mirror mirror,
     Scheduler loop,
-    Export export,
+    List<Export> exports,
     RequestTotals totals) {
+  ArrayStart {
+    exports = List.copyOf(exports);
+  }
 
   /**
    * Assembles it. Blocks, so it must not be called on a loop.
    *
    * @param devices opened on {@code loop}; the array's own from now on, closed if this fails
    * @param bitmapFile as the devices; null when the bitmap is not in a file
+   * @param readOnlyNames further exports of it, for reading only
    * @throws StartException with assembly's sentence
    */
   static ArrayStart assemble(
@@ -45,6 +51,7 @@ record ArrayStart(
       ArrayOptions options,
       List<BlockDevice> devices,
       @Nullable HeldFile bitmapFile,
+      List<String> readOnlyNames,
       boolean readOnly,
       Alerts alerts,
       Scheduler loop)
@@ -74,7 +81,7 @@ record ArrayStart(
               }
             }));
     try {
-      return of(plan.name(), options, assembled.get(), readOnly, loop);
+      return of(plan.name(), readOnlyNames, options, assembled.get(), readOnly, loop);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof AssemblyException failure) {
         throw new StartException(failure);
@@ -84,21 +91,40 @@ record ArrayStart(
   }
 
   private static ArrayStart of(
-      String name, ArrayOptions options, Mirror mirror, boolean readOnly, Scheduler loop) {
-    Export export =
-        new Export(
-            name,
-            "array " + mirror.uuid(),
-            mirror,
-            loop,
-            readOnly,
-            Export.DEFAULT_PREFERRED_BLOCK_BYTES,
-            List.of(
-                new AllocationContext(mirror),
-                new BitmapContext(mirror::bitmap),
-                new StateContext(mirror::bitmap, () -> mirror.status().mismatches())));
+      String name,
+      List<String> readOnlyNames,
+      ArrayOptions options,
+      Mirror mirror,
+      boolean readOnly,
+      Scheduler loop) {
+    List<Export> exports = new ArrayList<>();
+    exports.add(export(name, "array " + mirror.uuid(), mirror, readOnly, loop));
+    for (String further : readOnlyNames) {
+      exports.add(
+          export(further, "array " + mirror.uuid() + ", for reading only", mirror, true, loop));
+    }
     return new ArrayStart(
-        ServedArray.of(name, mirror, loop), options, mirror, loop, export, new RequestTotals(name));
+        ServedArray.of(name, mirror, loop),
+        options,
+        mirror,
+        loop,
+        exports,
+        new RequestTotals(name));
+  }
+
+  private static Export export(
+      String name, String description, Mirror mirror, boolean readOnly, Scheduler loop) {
+    return new Export(
+        name,
+        description,
+        mirror,
+        loop,
+        readOnly,
+        Export.DEFAULT_PREFERRED_BLOCK_BYTES,
+        List.of(
+            new AllocationContext(mirror),
+            new BitmapContext(mirror::bitmap),
+            new StateContext(mirror::bitmap, () -> mirror.status().mismatches())));
   }
 
   /** From now on members are written to. Any thread. */

@@ -3,7 +3,6 @@ package io.nbdmirror.nbd.serve;
 import io.nbdmirror.io.engine.IoEngine;
 import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminAddress;
-import io.nbdmirror.nbd.listen.ListenAddress;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param direct go past the page cache
  * @param engine does the members' input and output
  * @param eventProgram is run for every event, by its absolute path; null when none is
- * @param listen where NBD clients connect
+ * @param nbd how clients get at the arrays
+ * @param admin where status, metrics and stop are asked for
  */
 public record ServeOptions(
     List<MemberPath> members,
@@ -32,12 +32,11 @@ public record ServeOptions(
     boolean direct,
     IoEngine engine,
     @Nullable Path eventProgram,
-    List<ListenAddress> listen,
+    NbdOptions nbd,
     AdminAddress admin) {
   public ServeOptions {
     members = List.copyOf(members);
     arrays = List.copyOf(arrays);
     bitmapFiles = List.copyOf(bitmapFiles);
-    listen = List.copyOf(listen);
   }
 }

@@ -69,7 +69,7 @@ final class ServedArrays implements Control {
     arrays.forEach(ArrayStart::start);
     running.addAll(arrays);
     for (ArrayStart array : arrays) {
-      exports.add(array.export());
+      array.exports().forEach(exports::add);
     }
     started = true;
   }
@@ -201,7 +201,7 @@ final class ServedArrays implements Control {
   }
 
   private CompletableFuture<String> begin(ArrayStart array) {
-    exports.remove(array.export());
+    array.exports().forEach(exports::remove);
     log.info("array {}: stopping", array.array().name());
     return array.array().stop().whenComplete((_, failure) -> ended(array, failure));
   }

@@ -8,9 +8,11 @@ import io.nbdmirror.nbd.alert.Alerts;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.listen.NbdServer;
 import io.nbdmirror.nbd.scrub.Scrubber;
+import io.nbdmirror.nbd.tls.TlsCredentials;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,6 +29,7 @@ public final class Server {
   private final AdminServer admin;
   private final AdminTokenFile tokenFile;
   private final AdminToken token;
+  private final @Nullable TlsCredentials tls;
   private final BitmapKeeper keeper;
   private final MemberKeeper members;
   private final Alerts alerts;
@@ -40,6 +43,7 @@ public final class Server {
       AdminServer admin,
       AdminTokenFile tokenFile,
       AdminToken token,
+      @Nullable TlsCredentials tls,
       BitmapKeeper keeper,
       MemberKeeper members,
       Alerts alerts,
@@ -51,6 +55,7 @@ public final class Server {
     this.admin = admin;
     this.tokenFile = tokenFile;
     this.token = token;
+    this.tls = tls;
     this.keeper = keeper;
     this.members = members;
     this.alerts = alerts;
@@ -91,6 +96,9 @@ public final class Server {
       tokenFile.remove(token);
     } catch (IOException e) {
       log.warn("cannot remove the admin token {}: {}", tokenFile.path(), e.toString());
+    }
+    if (tls != null) {
+      tls.close();
     }
     members.close();
     keeper.close();

@@ -10,6 +10,7 @@ import io.nbdmirror.nbd.alert.Alerts;
 import io.nbdmirror.nbd.alert.EventProgram;
 import io.nbdmirror.nbd.export.Export;
 import io.nbdmirror.nbd.export.ExportRegistry;
+import io.nbdmirror.nbd.listen.ActivatedSocket;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.listen.NbdServer;
 import io.nbdmirror.nbd.metrics.MetricsPage;
@@ -18,6 +19,7 @@ import io.nbdmirror.nbd.metrics.ServerMetrics;
 import io.nbdmirror.nbd.scrub.ScrubLog;
 import io.nbdmirror.nbd.scrub.ScrubSchedule;
 import io.nbdmirror.nbd.scrub.Scrubber;
+import io.nbdmirror.nbd.tls.TlsCredentials;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -81,16 +83,32 @@ public final class Startup {
     undo.push(loops::close);
     // After the arrays have given their files back, and before the loops end that do it.
     undo.push(keeper::close);
+    TlsCredentials tls = options.nbd().tls().open(options.nbd().access());
+    if (tls != null) {
+      undo.push(tls::close);
+    }
     Alerts alerts = alerts();
     MemberFiles files = new MemberFiles(options.engine(), options.direct(), options.readOnly());
     MemberKeeper members = new MemberKeeper(files);
     undo.push(members::close);
     List<ArrayStart> starts = arrays(loops, files, keeper, alerts);
-    starts.forEach(start -> totals.put(start.export(), start.totals()));
+    starts.forEach(start -> start.exports().forEach(export -> totals.put(export, start.totals())));
 
     ExportRegistry exports = new ExportRegistry();
-    NbdServer clients = new NbdServer(exports, loops.group(), totals::get);
+    options.nbd().defaultExport().ifPresent(exports::setDefault);
+    if (starts.size() == 1 && options.nbd().defaultExport().isEmpty()) {
+      exports.setDefault(starts.getFirst().array().name());
+    }
+    NbdServer clients =
+        new NbdServer(
+            exports,
+            loops.group(),
+            totals::get,
+            options.nbd().handshake(),
+            Descriptors.fit(options.nbd().access()),
+            tls);
     undo.push(clients::close);
+    clients.keepClientsWaiting();
     List<ListenAddress> listening = listen(clients);
     ServedArrays arrays = new ServedArrays(exports, clients, keeper, members, alerts);
     ServerMetrics metrics =
@@ -109,8 +127,9 @@ public final class Startup {
     undo.clear();
     arrays.start(starts);
     scrubber.start();
+    clients.takeClients();
     return new Server(
-        arrays, clients, listening, admin, tokenFile, token, keeper, members, alerts, scrubber,
+        arrays, clients, listening, admin, tokenFile, token, tls, keeper, members, alerts, scrubber,
         loops);
   }
 
@@ -149,11 +168,13 @@ public final class Startup {
             .collect(Collectors.toMap(ArrayPlan::uuid, ArrayPlan::name));
     Map<UUID, String> bitmaps =
         BitmapFiles.identify(options.bitmapFiles(), names, loops.next(), options.engine());
+    ExportPlan exports =
+        ExportPlan.of(chosen.stream().map(Selection.Chosen::plan).toList(), options.nbd());
     List<ArrayStart> starts = new ArrayList<>();
     for (Selection.Chosen array : chosen) {
       EventLoopScheduler loop = loops.next();
       ArrayStart start =
-          array(array, bitmaps.get(array.plan().uuid()), files, keeper, alerts, loop);
+          array(array, bitmaps.get(array.plan().uuid()), exports, files, keeper, alerts, loop);
       undo.push(start::giveUp);
       starts.add(start);
     }
@@ -163,6 +184,7 @@ public final class Startup {
   private ArrayStart array(
       Selection.Chosen array,
       @Nullable String bitmapPath,
+      ExportPlan exports,
       MemberFiles files,
       BitmapKeeper keeper,
       Alerts alerts,
@@ -183,7 +205,14 @@ public final class Startup {
     }
     ArrayStart start =
         ArrayStart.assemble(
-            plan, array.options(), devices, bitmapFile, options.readOnly(), alerts, loop);
+            plan,
+            array.options(),
+            devices,
+            bitmapFile,
+            exports.readOnlyNamesOf(plan.name()),
+            options.readOnly(),
+            alerts,
+            loop);
     if (bitmapFile != null && !options.readOnly()) {
       keeper.keep(bitmapFile, start.mirror(), loop);
     }
@@ -192,12 +221,15 @@ public final class Startup {
 
   private List<ListenAddress> listen(NbdServer clients) throws StartException {
     List<ListenAddress> listening = new ArrayList<>();
-    for (ListenAddress address : options.listen()) {
-      try {
-        listening.add(clients.listen(address));
-      } catch (IOException e) {
-        throw new StartException(e);
+    try {
+      for (ActivatedSocket socket : ActivatedSocket.of(environment)) {
+        listening.add(clients.adopt(socket));
       }
+      for (ListenAddress address : options.nbd().listen()) {
+        listening.add(clients.listen(address));
+      }
+    } catch (IOException e) {
+      throw new StartException(e);
     }
     return listening;
   }

@@ -220,7 +220,7 @@ final class DeviceRequests {
         answerWithoutData(request, read, error);
       }
     }
-    counters.requestAnswered();
+    counters.requestAnswered(error == null);
     request.next = unmeasured;
     unmeasured = request;
   }

@@ -9,11 +9,13 @@ import java.lang.invoke.VarHandle;
  */
 public final class TransferCounters {
   private static final VarHandle REQUESTS = handle("requests");
+  private static final VarHandle ERRORS = handle("errors");
   private static final VarHandle READ_BYTES = handle("readBytes");
   private static final VarHandle WRITTEN_BYTES = handle("writtenBytes");
   private static final VarHandle IN_FLIGHT = handle("inFlight");
 
   private long requests;
+  private long errors;
   private long readBytes;
   private long writtenBytes;
   private long inFlight;
@@ -21,6 +23,11 @@ public final class TransferCounters {
   /** Requests answered, refused ones included. */
   public long requests() {
     return (long) REQUESTS.getOpaque(this);
+  }
+
+  /** Requests answered with an error. */
+  public long errors() {
+    return (long) ERRORS.getOpaque(this);
   }
 
   /** Bytes the client has read. */
@@ -38,8 +45,11 @@ public final class TransferCounters {
     return (long) IN_FLIGHT.getOpaque(this);
   }
 
-  void requestAnswered() {
+  void requestAnswered(boolean done) {
     REQUESTS.setOpaque(this, requests + 1);
+    if (!done) {
+      ERRORS.setOpaque(this, errors + 1);
+    }
   }
 
   void read(int bytes) {

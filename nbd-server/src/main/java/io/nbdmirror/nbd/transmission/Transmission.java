@@ -6,6 +6,7 @@ import io.netty.channel.ChannelHandlerContext;
 import java.util.ArrayDeque;
 import java.util.Queue;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,6 +37,12 @@ final class Transmission implements RequestReader.Owner {
 
   private boolean paused;
   private boolean endOfTurnScheduled;
+
+  /** The server is going away: what is in flight is finished, and nothing else begun. */
+  private boolean stopping;
+
+  /** That takes too long to keep the client waiting: its requests are refused meanwhile. */
+  private boolean refusing;
 
   /** Nothing is read any more; the channel is closed once nothing is in flight. */
   private boolean ending;
@@ -73,7 +80,7 @@ final class Transmission implements RequestReader.Owner {
       return;
     }
     backlog.add(in);
-    if (!paused) {
+    if (!paused && !isHeldBack()) {
       readBacklog();
     }
   }
@@ -111,9 +118,10 @@ final class Transmission implements RequestReader.Owner {
   private void settle() {
     inBatch = false;
     requests.flush();
-    boolean last = ending || host.isShuttingDown();
+    boolean last = ending || stopping;
     if (last && requests.isIdle() && !closing && !channelClosed) {
       closing = true;
+      host.ending("the server is stopping");
       endInput();
       replies.flushAndClose();
     }
@@ -124,7 +132,7 @@ final class Transmission implements RequestReader.Owner {
     if (channelClosed) {
       return;
     }
-    if (paused && !ending) {
+    if (paused && !ending && !isHeldBack()) {
       paused = false;
       readBacklog();
       if (!paused && !ending) {
@@ -177,6 +185,34 @@ final class Transmission implements RequestReader.Owner {
     }
   }
 
+  /**
+   * Reads nothing more and closes the connection once nothing is in flight. A request that is not
+   * answered is made again by a client that connects again; one answered with an error would be the
+   * end of the filesystem above. Only after {@code patienceNanos} the client is told.
+   */
+  void shutdownBegun(long patienceNanos) {
+    if (stopping || channelClosed) {
+      return;
+    }
+    stopping = true;
+    ctx.channel().config().setAutoRead(false);
+    var _ =
+        ctx.executor()
+            .schedule(
+                () -> {
+                  refusing = true;
+                  paused = true;
+                  scheduleEndOfTurn();
+                },
+                patienceNanos,
+                TimeUnit.NANOSECONDS);
+    scheduleEndOfTurn();
+  }
+
+  private boolean isHeldBack() {
+    return stopping && !refusing;
+  }
+
   void disconnect() {
     if (!ending && !channelClosed) {
       endInput();
@@ -194,17 +230,17 @@ final class Transmission implements RequestReader.Owner {
 
   @Override
   public boolean isShuttingDown() {
-    return host.isShuttingDown();
+    return refusing;
   }
 
   @Override
   public void disconnectAsked() {
-    LOG.debug("{} disconnects", host.peer());
+    host.ending("it disconnected");
   }
 
   @Override
   public void streamBroken(String why) {
-    LOG.warn("closed {}: {}", host.peer(), why);
+    host.ending(why);
     closing = true;
     requests.flush();
     ctx.close();
@@ -222,6 +258,7 @@ final class Transmission implements RequestReader.Owner {
   }
 
   void channelClosed() {
+    host.ending("it closed the connection without saying that it would");
     channelClosed = true;
     endInput();
     requests.abandon();

@@ -27,11 +27,11 @@ public final class TransmissionHandler extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Looks again whether the server is shutting down, and if so closes the connection once nothing
-   * is in flight. On the loop.
+   * The server is going away: finishes what is in flight and then closes the connection. On the
+   * loop.
    */
   public void shutdownBegun() {
-    transmission().scheduleEndOfTurn();
+    transmission().shutdownBegun(host.shutdownPatienceNanos());
   }
 
   /** Closes the connection once what is in flight has been answered. On the loop. */
@@ -74,8 +74,9 @@ public final class TransmissionHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
     if (cause instanceof IOException) {
-      LOG.debug("lost {}", host.peer(), cause);
+      host.ending("the connection broke: " + cause.getMessage());
     } else {
+      host.ending("an internal error");
       LOG.error("closed {} after an internal error", host.peer(), cause);
     }
     ctx.close();

@@ -13,11 +13,14 @@ public interface TransmissionHost {
   /** Who is told about the requests to an export. */
   RequestMeter meter(Export export);
 
-  /** Whether new requests are refused, and connections closed once they have none in flight. */
-  boolean isShuttingDown();
+  /** How long a client whose requests are not read any more is left without a word. */
+  long shutdownPatienceNanos();
 
   /** The peer, as log lines name it. */
   String peer();
+
+  /** Why the connection is about to end; the first reason told is the one that counts. */
+  void ending(String why);
 
   /**
    * The channel is closed and none of its requests is at the device any more. Told once, on the

@@ -18,7 +18,7 @@ class ArchitectureTest {
             "io.nbdmirror.nbd.cli..",
             "io.nbdmirror.nbd.metrics..",
             "io.nbdmirror.nbd.serve..")
-        .check(in("protocol", "handshake", "transmission", "export", "listen"));
+        .check(in("protocol", "handshake", "transmission", "export", "listen", "tls"));
   }
 
   @Test

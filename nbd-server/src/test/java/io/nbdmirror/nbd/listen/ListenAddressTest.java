@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.nbdmirror.nbd.export.ExportRegistry;
+import io.nbdmirror.nbd.handshake.HandshakeLimits;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -23,7 +25,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ListenAddressTest {
   private final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-  private final NbdServer server = new NbdServer(new ExportRegistry(), group, export -> null);
+  private final NbdServer server =
+      new NbdServer(
+          new ExportRegistry(),
+          group,
+          export -> null,
+          HandshakeLimits.DEFAULT,
+          AccessRules.OPEN,
+          null);
 
   @TempDir private Path folder;
 
@@ -55,7 +64,11 @@ class ListenAddressTest {
         "tcp:127.0.0.1:x",
         "tcp:::1:10809",
         "udp:127.0.0.1:1",
-        "unix:"
+        "unix:",
+        "unix:,mode=0660",
+        "unix:/run/s,mode=660x",
+        "unix:/run/s,mode=0999",
+        "unix:/run/s,mode="
       })
   void whatIsNoAddressIsRefusedByName(String text) {
     assertThatThrownBy(() -> ListenAddress.parse(text))
@@ -73,6 +86,40 @@ class ListenAddressTest {
     server.listen(ListenAddress.parse("unix:" + path));
     server.close();
     assertThat(path).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "unix:s,mode=0600; rw-------",
+        "unix:s,mode=666; rw-rw-rw-",
+        "unix:s,group=GROUP; rw-rw----",
+        "unix:s,group=GROUP,mode=0640; rw-r-----",
+        "unix:s,mode=0620,group=GROUP; rw--w----"
+      })
+  void aUnixSocketHasTheModeAndGroupThatWereAskedFor(String text, String mode) throws IOException {
+    String group = Files.getAttribute(folder, "posix:group").toString();
+    Path path = folder.resolve("s");
+    String asked = text.replace("unix:s", "unix:" + path).replace("GROUP", group);
+    ListenAddress bound = server.listen(ListenAddress.parse(asked));
+    assertThat(bound.toString()).isEqualTo("unix:" + path);
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path))).isEqualTo(mode);
+    assertThat(Files.getAttribute(path, "posix:group")).hasToString(group);
+  }
+
+  @Test
+  void aGroupThatIsNotThereIsNamed() {
+    Path path = folder.resolve("s");
+    assertThatThrownBy(() -> server.listen(ListenAddress.parse("unix:" + path + ",group=nobody-x")))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("there is no group 'nobody-x'");
+  }
+
+  @Test
+  void aPathMayHaveACommaOfItsOwn() {
+    ListenAddress address = ListenAddress.parse("unix:/run/a,b,mode=0600");
+    assertThat(address.toString()).isEqualTo("unix:/run/a,b");
   }
 
   @Test

@@ -5,6 +5,8 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -20,6 +22,8 @@ import java.util.List;
 final class RawClient implements AutoCloseable {
   static final int ACK = 1;
   static final int UNSUP = 0x80000001;
+  static final int POLICY = 0x80000002;
+  static final int TLS_REQD = 0x80000005;
   static final int INVALID = 0x80000003;
   static final int UNKNOWN = 0x80000006;
   static final int TOO_BIG = 0x80000009;
@@ -29,8 +33,8 @@ final class RawClient implements AutoCloseable {
   record OptionReply(int option, int type, byte[] data) {}
 
   private final Socket socket;
-  private final DataInputStream in;
-  private final DataOutputStream out;
+  private DataInputStream in;
+  private DataOutputStream out;
 
   /** How many bytes go in one write; small ones split every message. */
   private int pieceBytes = Integer.MAX_VALUE;
@@ -42,6 +46,23 @@ final class RawClient implements AutoCloseable {
     socket.setTcpNoDelay(true);
     in = new DataInputStream(socket.getInputStream());
     out = new DataOutputStream(socket.getOutputStream());
+  }
+
+  /** How TLS is put over two streams. */
+  @FunctionalInterface
+  interface TlsClient {
+    Streams over(Socket socket) throws IOException;
+  }
+
+  /** What goes through TLS. */
+  record Streams(InputStream in, OutputStream out) {}
+
+  /** From here on everything goes through TLS. */
+  RawClient secure(TlsClient tls) throws IOException {
+    Streams secured = tls.over(socket);
+    in = new DataInputStream(secured.in());
+    out = new DataOutputStream(secured.out());
+    return this;
   }
 
   RawClient inPiecesOf(int bytes) {
@@ -190,6 +211,15 @@ final class RawClient implements AutoCloseable {
     ByteArrayOutputStream all = new ByteArrayOutputStream();
     in.transferTo(all);
     return all.toByteArray();
+  }
+
+  int localPort() {
+    return socket.getLocalPort();
+  }
+
+  /** Sends no more; what is still to come can be read. */
+  void finish() throws IOException {
+    socket.shutdownOutput();
   }
 
   /** Ends it as a client that is killed does: with a reset. */

@@ -273,12 +273,30 @@ class TransmissionTest {
   }
 
   @Test
-  void duringShutdownNewRequestsAreRefusedAndThoseInFlightFinished() throws IOException {
+  void aShutdownFinishesWhatIsInFlightAndLeavesTheRestToTheNextServer() throws IOException {
     try (RawClient client = fixture.connect().go("disk")) {
       fixture.disk.holding = true;
       client.send(RawClient.write(0, 1, 0, pattern(512)));
       await().until(() -> fixture.disk.waiting == 1);
       fixture.server.shutDown();
+      fixture.awaitLoop();
+      client.send(RawClient.write(0, 2, 512, pattern(512)));
+      fixture.disk.release();
+      assertThat(client.error(1)).isZero();
+      assertThat(client.isClosed()).as("closed without a word on the second request").isTrue();
+      assertThat(fixture.disk.snapshot()).endsWith(new byte[SIZE - 512]);
+    }
+  }
+
+  @Test
+  void aShutdownThatTakesLongRefusesNewRequests() throws IOException {
+    fixture.server.setShutdownPatience(0);
+    try (RawClient client = fixture.connect().go("disk")) {
+      fixture.disk.holding = true;
+      client.send(RawClient.write(0, 1, 0, pattern(512)));
+      await().until(() -> fixture.disk.waiting == 1);
+      fixture.server.shutDown();
+      fixture.awaitLoop();
       client.send(RawClient.request(0, READ, 2, 0, 512));
       assertThat(client.error(2)).isEqualTo(ESHUTDOWN);
       fixture.disk.release();

@@ -49,7 +49,7 @@ class MemberChangesTest {
                     false,
                     new PoolEngine(),
                     null,
-                    List.of(ListenAddress.parse("tcp:127.0.0.1:0")),
+                    NbdOptions.on(List.of(ListenAddress.parse("tcp:127.0.0.1:0"))),
                     AdminAddress.parse("127.0.0.1:0")),
                 environment,
                 "1.0")

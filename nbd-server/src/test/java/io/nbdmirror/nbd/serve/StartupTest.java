@@ -314,7 +314,7 @@ class StartupTest {
                 false,
                 new PoolEngine(),
                 eventProgram,
-                List.of(ListenAddress.parse("tcp:127.0.0.1:0")),
+                NbdOptions.on(List.of(ListenAddress.parse("tcp:127.0.0.1:0"))),
                 AdminAddress.parse(admin)),
             environment,
             "1.0")

@@ -3,10 +3,13 @@ package io.nbdmirror.nbd.wire;
 import io.nbdmirror.io.Scheduler;
 import io.nbdmirror.nbd.export.Export;
 import io.nbdmirror.nbd.export.ExportRegistry;
+import io.nbdmirror.nbd.handshake.Admission;
 import io.nbdmirror.nbd.handshake.HandshakeHandler;
 import io.nbdmirror.nbd.handshake.HandshakeHost;
 import io.nbdmirror.nbd.handshake.HandshakeLimits;
 import io.nbdmirror.nbd.handshake.Negotiated;
+import io.nbdmirror.nbd.handshake.Refusal;
+import io.nbdmirror.nbd.tls.SecureSession;
 import io.nbdmirror.nbd.transmission.InFlightBudget;
 import io.nbdmirror.nbd.transmission.RequestMeter;
 import io.nbdmirror.nbd.transmission.TransferCounters;
@@ -18,6 +21,7 @@ import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.ByteArrayOutputStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The handlers of one connection without a socket and without threads: bytes in, bytes out. What
@@ -106,6 +110,68 @@ final class EmbeddedServer implements HandshakeHost, TransmissionHost {
   @Override
   public void giveBack(int bytes) {
     budget.release(bytes);
+  }
+
+  @Override
+  public Admission admission() {
+    return new OpenAdmission();
+  }
+
+  @Override
+  public void startTls() {
+    throw new AssertionError("TLS is refused");
+  }
+
+  @Override
+  public void secured(SecureSession session) {
+    throw new AssertionError("TLS is refused");
+  }
+
+  @Override
+  public void optionRefused(String option, String why) {
+    if (why.isEmpty()) {
+      throw new AssertionError(option + " is refused without a reason");
+    }
+  }
+
+  @Override
+  public void ending(String why) {
+    if (why.isEmpty()) {
+      throw new AssertionError("it ends without a reason");
+    }
+  }
+
+  @Override
+  public long shutdownPatienceNanos() {
+    return 0;
+  }
+
+  /** Everything is for everybody, without TLS. */
+  private record OpenAdmission() implements Admission {
+    @Override
+    public boolean awaitsTls() {
+      return false;
+    }
+
+    @Override
+    public Refusal refusalOfTls() {
+      return new Refusal(0x80000002, "there is no TLS here");
+    }
+
+    @Override
+    public boolean mayKnow(Export export) {
+      return true;
+    }
+
+    @Override
+    public @Nullable Refusal refusalOf(Export export) {
+      return null;
+    }
+
+    @Override
+    public @Nullable Refusal admit(Export export) {
+      return null;
+    }
   }
 
   @Override

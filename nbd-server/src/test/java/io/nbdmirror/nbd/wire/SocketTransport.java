@@ -1,6 +1,8 @@
 package io.nbdmirror.nbd.wire;
 
 import io.nbdmirror.io.loop.EventLoopScheduler;
+import io.nbdmirror.nbd.handshake.HandshakeLimits;
+import io.nbdmirror.nbd.listen.AccessRules;
 import io.nbdmirror.nbd.listen.ListenAddress;
 import io.nbdmirror.nbd.listen.NbdServer;
 import io.netty.channel.EventLoop;
@@ -27,7 +29,14 @@ final class SocketTransport implements WireTransport {
     this.name = name;
     group = new MultiThreadIoEventLoopGroup(2, EpollIoHandler.newFactory());
     EventLoopScheduler loop = new EventLoopScheduler((EventLoop) group.next());
-    server = new NbdServer(WireExports.on(loop), group, export -> null);
+    server =
+        new NbdServer(
+            WireExports.on(loop),
+            group,
+            export -> null,
+            HandshakeLimits.DEFAULT,
+            AccessRules.OPEN,
+            null);
     address = server.listen(listen).socket();
   }
 
