@@ -50,6 +50,11 @@ public final class Command {
     return this;
   }
 
+  /** The program and its arguments, for those that are to be run by another. */
+  public List<String> words() {
+    return List.copyOf(words);
+  }
+
   /** Runs it and fails the test unless it exits with 0. */
   public Finished run() {
     return attempt().succeeded();

@@ -137,13 +137,18 @@ public final class RunningServer implements AutoCloseable {
 
   /** The only array, as {@code status --json} tells it, asked over HTTP because that is quicker. */
   public JsonNode array() {
-    URI uri = URI.create("http://" + admin() + "/api/v1/arrays");
+    JsonNode arrays = get("/api/v1/arrays").get("arrays");
+    assertThat(arrays).hasSize(1);
+    return arrays.get(0);
+  }
+
+  /** What the admin API answers. */
+  public JsonNode get(String path) {
+    URI uri = URI.create("http://" + admin() + path);
     try (HttpClient http = HttpClient.newHttpClient()) {
       HttpRequest get = HttpRequest.newBuilder(uri).build();
-      String json = http.send(get, HttpResponse.BodyHandlers.ofString()).body();
-      JsonNode arrays = new ObjectMapper().readTree(json).get("arrays");
-      assertThat(arrays).as(json).hasSize(1);
-      return arrays.get(0);
+      return new ObjectMapper()
+          .readTree(http.send(get, HttpResponse.BodyHandlers.ofString()).body());
     } catch (IOException e) {
       throw new UncheckedIOException("no answer from " + uri, e);
     } catch (InterruptedException e) {

@@ -1,0 +1,5 @@
+/** Other people's clients under TLS. */
+@NullMarked
+package io.nbdmirror.integration.tls;
+
+import org.jspecify.annotations.NullMarked;
