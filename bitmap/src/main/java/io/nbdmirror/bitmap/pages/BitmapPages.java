@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>the <b>image</b>: what the bits should be, changed by writes and by clearing;
  *   <li>the <b>snapshot</b>: what a page's write in flight carries, stable until it ends;
- *   <li>the <b>durable</b> bits: those certainly on the medium. While a write is in flight a bit
- *       counts only if it is set both before and after it, so that a clearing write takes its bit
- *       away the moment it starts (I1).
+ *   <li>the <b>durable</b> bits: those certainly on the medium, and there to stay. A bit that is
+ *       cleared in the image is none of them from that moment on; while a write is in flight a bit
+ *       counts only if it is set both before and after it (I1).
  * </ul>
  *
  * A page none of whose bits is set takes no memory: it is all zeroes, here and on the medium. The
@@ -231,13 +231,18 @@ public final class BitmapPages {
     }
   }
 
-  /** Clears the bit in the image and marks its page NEEDWRITE. */
+  /**
+   * Clears the bit in the image and marks its page NEEDWRITE. From now on it does not count as
+   * durable: the page's write, whenever it begins, takes it away (I1).
+   */
   public void clear(int chunk) {
     int page = geometry.pageOf(chunk);
     PageMemory memory = pages[page];
     int at = longOf(chunk);
     if (memory != null && bit(memory.image.getLong(at), chunk)) {
-      memory.image.putLong(at, memory.image.getLong(at) & ~(1L << geometry.bitInPage(chunk)));
+      long others = ~(1L << geometry.bitInPage(chunk));
+      memory.image.putLong(at, memory.image.getLong(at) & others);
+      memory.durable.putLong(at, memory.durable.getLong(at) & others);
       memory.setBits--;
       setBits--;
       attributes.set(page, NEEDWRITE);
