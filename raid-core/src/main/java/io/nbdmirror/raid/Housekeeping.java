@@ -139,11 +139,11 @@ final class Housekeeping {
   }
 
   private void flushed(@Nullable DeviceException failure, Completion stopped) {
-    if (failure != null) {
-      stopped.completed(failure);
-      return;
-    }
     updates.whenSettled(() -> {
+      if (failure != null) {
+        stopped.completed(failure);
+        return;
+      }
       if (clean.isActiveForNothing()) {
         updates.markClean();
       }
