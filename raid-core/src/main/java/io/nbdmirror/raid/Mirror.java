@@ -156,6 +156,8 @@ public final class Mirror implements BlockDevice {
     if (found.readOnly()) {
       return;
     }
+    // Nobody is answered before who is absent is recorded (I3).
+    health.updates().hold();
     // The first of all changes: whatever else is asked for waits for it.
     changes.add(started ->
         // All bits first, with the event count the medium has: a count that catches up before its
@@ -171,6 +173,7 @@ public final class Mirror implements BlockDevice {
     if (found.unclean()) {
       health.updates().markActive();
     }
+    health.updates().release();
     health.updates().whenSettled(() -> settled(started));
   }
 
@@ -471,7 +474,7 @@ public final class Mirror implements BlockDevice {
         health
             .updates()
             .whenSettled(() -> {
-              done.completed(failure);
+              done.completed(failure == null ? health.broken() : failure);
               reading.end();
             }));
   }
