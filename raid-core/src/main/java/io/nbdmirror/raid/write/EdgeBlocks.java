@@ -70,7 +70,10 @@ final class EdgeBlocks {
     return tail;
   }
 
+  /** Reads them, or reads them once more. */
   void read() {
+    head.release();
+    tail.release();
     failure = null;
     pending = (hasHead ? 1 : 0) + (hasTail ? 1 : 0);
     // Both buffers first, and nothing of ours looked at again after the last read was begun: a read

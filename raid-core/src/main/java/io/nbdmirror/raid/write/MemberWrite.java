@@ -81,11 +81,12 @@ final class MemberWrite {
       from += path.blockBytes;
       head.start(request.startBytes(), from, edges.head(), 0);
     }
-    if (hasTail) {
-      to -= path.blockBytes;
+    to -= hasTail ? path.blockBytes : 0;
+    // The part before may have failed, and the member with it, before its call returned.
+    if (hasTail && member.isWritable()) {
       tail.start(to, request.endBytes(), edges.tail(), 0);
     }
-    if (from < to) {
+    if (from < to && member.isWritable()) {
       int index = request.sourceIndex() + (int) (from - request.offsetBytes());
       middle.start(from, to, request.source(), index);
     }

@@ -68,6 +68,7 @@ final class WriteRequest extends OrderedRange
   /** Members are the same although it failed. */
   private boolean same;
 
+  private long failuresBeforeEdges;
   private int pending;
 
   WriteRequest(WritePath path) {
@@ -114,10 +115,24 @@ final class WriteRequest extends OrderedRange
     assert step == Step.ORDER : "granted in step " + step;
     step = Step.EDGES;
     if (edges.isNeeded(startBytes(), endBytes(), offset, length)) {
-      edges.read();
+      readEdges();
     } else {
       goOn();
     }
+  }
+
+  private void readEdges() {
+    failuresBeforeEdges = path.health.memberFailures();
+    edges.read();
+  }
+
+  /**
+   * The member that the edges were read from may be out by now. Where members differ its bytes must
+   * not come back, once others were read (I4).
+   */
+  private boolean areEdgesOld() {
+    return (edges.hasHead() || edges.hasTail())
+        && failuresBeforeEdges != path.health.memberFailures();
   }
 
   private void edgesRead(@Nullable DeviceException readFailure) {
@@ -180,6 +195,8 @@ final class WriteRequest extends OrderedRange
     }
     if (!path.updates.isSettled()) {
       path.updates.whenSettled(this);
+    } else if (step == Step.RECORDED && areEdgesOld()) {
+      readEdges();
     } else if (step == Step.RECORDED) {
       issue();
     } else {
