@@ -122,14 +122,15 @@ final class Roster {
     }
   }
 
+  /**
+   * The one with the highest event count. Among several it is one that none of them calls out: a
+   * crash may have left a member a failure's step ahead of a survivor that then went on without it
+   * and drew level.
+   */
   private static Candidate freshestOf(List<Candidate> candidates) throws AssemblyException {
     Candidate freshest = null;
     for (Candidate candidate : candidates) {
-      if (candidate.countsItselfIn()
-          && (freshest == null
-              || Long.compareUnsigned(
-                      candidate.superblock().events(), freshest.superblock().events())
-                  > 0)) {
+      if (candidate.countsItselfIn() && (freshest == null || isFresher(candidate, freshest))) {
         freshest = candidate;
       }
     }
@@ -139,6 +140,11 @@ final class Roster {
               .formatted(candidates.getFirst().superblock().setName()));
     }
     return freshest;
+  }
+
+  private static boolean isFresher(Candidate candidate, Candidate than) {
+    int order = Long.compareUnsigned(candidate.superblock().events(), than.superblock().events());
+    return order > 0 || (order == 0 && candidate.roleOf(than) >= MdSuperblock.ROLE_SLOT_LIMIT);
   }
 
   private void place(Candidate candidate) throws AssemblyException {

@@ -79,6 +79,23 @@ class AssemblyTest {
         .hasMessageContaining("member1");
   }
 
+  /**
+   * A crash in the middle of recording a failure left one member ahead of the other, which then ran
+   * alone and drew level: it alone has what was written since.
+   */
+  @Test
+  void ofTwoEquallyFreshTheOneThatTheOtherCallsOutIsLeftOut() {
+    change(1, superblock -> superblock.setRole(0, MdSuperblock.ROLE_FAULTY));
+    for (boolean reversed : new boolean[] {false, true}) {
+      TestArray again = array.afterCut(1, false);
+      Mirror mirror = again.assemble(reversed ? again.devices.reversed() : again.devices, true);
+      assertThat(mirror.status().members())
+          .extracting(ArrayStatus.Member::role)
+          .as("I10")
+          .containsExactly(ArrayStatus.Role.MISSING, ArrayStatus.Role.IN_SYNC);
+    }
+  }
+
   @Test
   void aMemberThatTheFreshestCallsOutIsLeftOut() {
     change(
