@@ -245,6 +245,11 @@ public final class SimulatedDevice implements BlockDevice {
     return Collections.unmodifiableList(trace);
   }
 
+  /** Whether it takes requests: it was not closed, nor did its process end. */
+  public boolean isOpen() {
+    return state == State.OPEN;
+  }
+
   public int inFlight() {
     return inFlight.size();
   }
@@ -256,6 +261,31 @@ public final class SimulatedDevice implements BlockDevice {
   /** What a read would see now. */
   public byte[] readNow(long offsetBytes, int lengthBytes) {
     return readFrom(medium.visible(), offsetBytes, lengthBytes);
+  }
+
+  /** Offsets of the sectors in the range that do not read as on the other device. */
+  public List<Long> differences(SimulatedDevice other, long offsetBytes, long lengthBytes) {
+    requireRange(offsetBytes, lengthBytes, SectorMap.SECTOR_BYTES);
+    long from = offsetBytes / SectorMap.SECTOR_BYTES;
+    return medium
+        .visible()
+        .differences(other.medium.visible(), from, from + lengthBytes / SectorMap.SECTOR_BYTES)
+        .stream()
+        .map(sector -> sector * SectorMap.SECTOR_BYTES)
+        .toList();
+  }
+
+  /** Whether a write within the range is not durable yet, be it in flight or in the cache. */
+  public boolean hasUnflushedWrites(long offsetBytes, long lengthBytes) {
+    for (SimulatedRequest request : inFlight) {
+      if (request.change != null
+          && request.offsetBytes < offsetBytes + lengthBytes
+          && offsetBytes < request.offsetBytes + request.lengthBytes) {
+        return true;
+      }
+    }
+    return medium.hasUnflushed(
+        offsetBytes / SectorMap.SECTOR_BYTES, (offsetBytes + lengthBytes) / SectorMap.SECTOR_BYTES);
   }
 
   /** What is certain to survive a power cut. */

@@ -42,6 +42,15 @@ final class SimulatedMedium {
     return !pending.isEmpty();
   }
 
+  boolean hasUnflushed(long fromSector, long endSector) {
+    for (PendingWrite write : pending) {
+      if (write.firstSector < endSector && fromSector < write.firstSector + write.sectors) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** A number larger than all given before, to tell what came first. */
   long tick() {
     return clock++;
