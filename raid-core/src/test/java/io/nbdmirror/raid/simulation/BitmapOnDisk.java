@@ -1,0 +1,59 @@
+package io.nbdmirror.raid.simulation;
+
+import io.nbdmirror.bitmap.format.BitmapSuperblock;
+import io.nbdmirror.io.simulation.SimulatedDevice;
+import java.nio.ByteBuffer;
+
+/** What a bitmap says, as it lies on a disk. */
+final class BitmapOnDisk {
+  private final byte[] bytes;
+  private final BitmapSuperblock superblock;
+
+  private BitmapOnDisk(byte[] bytes) {
+    this.bytes = bytes;
+    superblock = BitmapSuperblock.wrap(ByteBuffer.wrap(bytes));
+  }
+
+  /** The copy at {@code start} for an array of that size. */
+  static BitmapOnDisk of(SimulatedDevice disk, long start, long sizeBytes, boolean durable) {
+    BitmapSuperblock superblock =
+        BitmapSuperblock.wrap(ByteBuffer.wrap(read(disk, start, Pattern.SECTOR, durable)));
+    long stored = Pattern.SECTOR;
+    if (superblock.magic() == BitmapSuperblock.MAGIC && superblock.chunksize() >= Pattern.SECTOR) {
+      long chunks = (sizeBytes + superblock.chunksize() - 1) / superblock.chunksize();
+      stored = BitmapSuperblock.BYTES + (chunks + 7) / 8;
+    }
+    long sectors = (stored + Pattern.SECTOR - 1) / Pattern.SECTOR * Pattern.SECTOR;
+    int length = (int) Math.min(sectors, disk.sizeBytes() - start);
+    return new BitmapOnDisk(read(disk, start, length, durable));
+  }
+
+  private static byte[] read(SimulatedDevice disk, long start, int length, boolean durable) {
+    return durable ? disk.readDurable(start, length) : disk.readNow(start, length);
+  }
+
+  /** Bytes of the array that a bit stands for. */
+  long chunkBytes() {
+    return superblock.chunksize();
+  }
+
+  boolean isBitmap() {
+    return superblock.magic() == BitmapSuperblock.MAGIC;
+  }
+
+  /** Whether assembly would believe it, of an array at that event count. */
+  boolean isTrusted(long arrayEvents, boolean inFile) {
+    long ahead = superblock.events() - arrayEvents;
+    return isBitmap()
+        && (superblock.state() & BitmapSuperblock.STATE_STALE) == 0
+        && ahead >= 0
+        && (!inFile || ahead <= 1);
+  }
+
+  /** The bit for that byte of the array, looked up byte by byte as the format has it. */
+  boolean covers(long offsetBytes) {
+    long chunk = offsetBytes / superblock.chunksize();
+    int at = (int) (BitmapSuperblock.BYTES + chunk / 8);
+    return (bytes[at] & (1 << (chunk % 8))) != 0;
+  }
+}

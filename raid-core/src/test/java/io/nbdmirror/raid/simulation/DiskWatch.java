@@ -1,0 +1,146 @@
+package io.nbdmirror.raid.simulation;
+
+import io.nbdmirror.io.simulation.DeviceEvent;
+import io.nbdmirror.io.simulation.DeviceListener;
+import io.nbdmirror.io.simulation.Operation;
+import io.nbdmirror.io.simulation.SimulatedDevice;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Looks at every request to one disk, and keeps what its superblock and bitmap say. */
+final class DiskWatch implements DeviceListener {
+  private final SimulatedDevice disk;
+  private final Life life;
+  private final int index;
+  private final boolean isMember;
+  private final List<DeviceEvent> changes = new ArrayList<>();
+  private @Nullable OnDisk superblock;
+  private @Nullable BitmapOnDisk bitmap;
+  private boolean flushFailed;
+  private int flushes;
+
+  /**
+   * @param index tells the disks of a run apart in its hash
+   */
+  DiskWatch(SimulatedDevice disk, Life life, int index, boolean isMember) {
+    this.disk = disk;
+    this.life = life;
+    this.index = index;
+    this.isMember = isMember;
+    disk.listen(this);
+  }
+
+  SimulatedDevice disk() {
+    return disk;
+  }
+
+  /** What a power cut would leave of the superblock. */
+  OnDisk superblock() {
+    OnDisk known = superblock;
+    if (known == null) {
+      known = OnDisk.durableOf(disk);
+      superblock = known;
+    }
+    return known;
+  }
+
+  /** What a power cut would leave of the bitmap; on a member where its superblock says it is. */
+  BitmapOnDisk bitmap() {
+    BitmapOnDisk known = bitmap;
+    if (known == null) {
+      long start = isMember ? superblock().bitmapStart() : 0;
+      known = BitmapOnDisk.of(disk, start, life.sizeBytes(), true);
+      bitmap = known;
+    }
+    return known;
+  }
+
+  /** Whether a flush failed, so that what a reader sees may never get to the medium. */
+  boolean hasFlushFailed() {
+    return flushFailed;
+  }
+
+  boolean hasFlushInFlight() {
+    return flushes > 0;
+  }
+
+  boolean hasSuperblockInFlight() {
+    return changes.stream().anyMatch(change -> OnDisk.isIn(change.offsetBytes()));
+  }
+
+  boolean hasBitmapInFlight() {
+    return changes.stream()
+        .anyMatch(change -> !isData(change) && !OnDisk.isIn(change.offsetBytes()));
+  }
+
+  boolean isData(DeviceEvent event) {
+    return isMember && event.offsetBytes() >= OnDisk.DATA;
+  }
+
+  @Override
+  public void happened(SimulatedDevice device, DeviceEvent event) {
+    if (life.isDead()) {
+      return;
+    }
+    life.trace(disk, event);
+    Tally tally = life.tally();
+    tally.mix(index * 31L + event.phase().name().hashCode());
+    tally.mix(event.offsetBytes() ^ (event.lengthBytes() << 40));
+    tally.mix(event.operation().name().hashCode() * 31L + event.errno());
+    if (event.phase() == DeviceEvent.Phase.SUBMITTED) {
+      tally.deviceRequests++;
+      submitted(event);
+    } else {
+      completed(event);
+    }
+    boolean changes = event.operation() != Operation.READ && event.operation() != Operation.EXTENTS;
+    if (changes || life.isAssembling()) {
+      life.crashIfItIsTime();
+    }
+  }
+
+  private void submitted(DeviceEvent event) {
+    flushes += event.operation() == Operation.FLUSH ? 1 : 0;
+    if (event.operation().changes()) {
+      for (DeviceEvent other : changes) {
+        Violation.require(
+            event.offsetBytes() >= other.offsetBytes() + other.lengthBytes()
+                || other.offsetBytes() >= event.offsetBytes() + event.lengthBytes(),
+            isData(event)
+                ? "I11: two changes of the same bytes in flight on %s: %s and %s"
+                : "I2: two writes of the same page in flight on %s: %s and %s",
+            disk.path(),
+            event,
+            other);
+      }
+      changes.add(event);
+      if (isData(event)) {
+        life.checks().beforeData(this, event);
+      }
+    } else if (event.operation() == Operation.READ && isData(event)) {
+      life.checks().beforeRead(this);
+    }
+  }
+
+  private void completed(DeviceEvent event) {
+    if (event.errno() != 0 && isMember && !life.isAssembling()) {
+      life.checks().noteFailure(this, event);
+    }
+    if (event.operation() == Operation.FLUSH) {
+      flushes--;
+      flushFailed |= event.errno() != 0;
+    }
+    if (event.operation().changes()) {
+      changes.removeIf(change -> change.request() == event.request());
+      if (!isData(event)) {
+        bitmap = null;
+        if (isMember && OnDisk.isIn(event.offsetBytes())) {
+          OnDisk before = superblock();
+          superblock = null;
+          life.checks().afterSuperblock(this, before);
+        }
+      }
+    }
+  }
+}

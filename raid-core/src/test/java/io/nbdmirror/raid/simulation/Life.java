@@ -1,0 +1,541 @@
+package io.nbdmirror.raid.simulation;
+
+import io.nbdmirror.io.BlockDevice;
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.simulation.DeviceEvent;
+import io.nbdmirror.io.simulation.Outcome;
+import io.nbdmirror.io.simulation.SimulatedDevice;
+import io.nbdmirror.io.simulation.SimulatedDisk;
+import io.nbdmirror.io.simulation.SimulatedScheduler;
+import io.nbdmirror.raid.Mirror;
+import io.nbdmirror.raid.assembly.Assembly;
+import io.nbdmirror.raid.assembly.BitmapFile;
+import io.nbdmirror.raid.simulation.Coverage.State;
+import io.nbdmirror.raid.status.ArrayStatus;
+import io.netty.buffer.PoolArenaMetric;
+import io.netty.buffer.PooledByteBufAllocator;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The array from one assembly to the next crash or clean stop.
+ *
+ * <pre>
+ *   assembly ──► start ──► requests, upsets, verbs ──► clean stop ──► next life's disks
+ *       └───────────┴──────────────┴── crash ─────────────┴──────────────▲
+ * </pre>
+ *
+ * A crash copies the disks as they are at that instant. The life itself is then played to its end
+ * on disks that answer nothing but errors, to see that every request is answered and every buffer
+ * given back.
+ */
+final class Life {
+  /** A member that is slow by no more than an upset makes it is not given up yet. */
+  private static final long HASTY_NANOS = 400_000_000L;
+
+  private static final int MOST_DISKS = 6;
+  private static final long PATIENCE_NANOS = 120_000_000_000L;
+
+  private final World world;
+  private final Disks disks;
+  private final SimulatedScheduler scheduler;
+  private final SplittableRandom random;
+  private final List<DiskWatch> memberWatches = new ArrayList<>();
+  private final List<DiskWatch> fileWatches = new ArrayList<>();
+  private final ArrayChecks checks = new ArrayChecks(this, memberWatches, fileWatches);
+  private final long buffersBefore = buffersInUse();
+  private @Nullable Mirror mirror;
+  private @Nullable Clients clients;
+  private @Nullable Verbs verbs;
+  private final Set<String> busy = new HashSet<>();
+  private boolean dead;
+  private boolean started;
+  private boolean stopping;
+  private int filesMade;
+  private long eventsToCrash = Long.MAX_VALUE;
+
+  Life(World world) {
+    this.world = world;
+    disks = world.disks;
+    scheduler = disks.scheduler;
+    random = world.random.split();
+    disks.members.forEach(this::watchMember);
+    disks.files.forEach(this::watchFile);
+    world.tally.lives++;
+  }
+
+  private void watchMember(SimulatedDevice device) {
+    memberWatches.add(new DiskWatch(device, this, memberWatches.size(), true));
+  }
+
+  private void watchFile(SimulatedDevice device) {
+    fileWatches.add(new DiskWatch(device, this, 100 + fileWatches.size(), false));
+  }
+
+  /** A new file, as long as a bitmap in such chunks. */
+  SimulatedDevice newFile(int chunk) {
+    long chunks = (sizeBytes() + chunk - 1) / chunk;
+    long stored = 256 + (chunks + 7) / 8;
+    SimulatedDevice file =
+        new SimulatedDevice(
+            SimulatedDisk.of("bitmap" + filesMade++, (stored + 511) / 512 * 512),
+            scheduler,
+            random.nextLong());
+    disks.files.add(file);
+    watchFile(file);
+    return file;
+  }
+
+  /** A new disk for the array; null when it has enough. */
+  @Nullable SimulatedDevice newMember() {
+    if (disks.members.size() >= MOST_DISKS) {
+      return null;
+    }
+    SimulatedDevice device = disks.blank(world.shape, random.nextInt(4), random);
+    disks.members.add(device);
+    watchMember(device);
+    return device;
+  }
+
+  /** The disk, opened once more if the array has closed it; then it can be given to it again. */
+  SimulatedDevice reopen(String path) {
+    SimulatedDevice device = disks.member(path);
+    if (device == null || device.isOpen()) {
+      return Objects.requireNonNull(device, path);
+    }
+    SimulatedDevice again = device.reopen(scheduler);
+    int index = disks.members.indexOf(device);
+    disks.members.set(index, again);
+    memberWatches.set(index, new DiskWatch(again, this, index, true));
+    busy.remove(path);
+    return again;
+  }
+
+  /** The disk is on its way into the array. */
+  void busy(String path) {
+    busy.add(path);
+  }
+
+  boolean isFree(SimulatedDevice device) {
+    return !busy.contains(device.path());
+  }
+
+  // What the parts of a life ask of it.
+
+  boolean isDead() {
+    return dead;
+  }
+
+  boolean isAssembling() {
+    return mirror == null;
+  }
+
+  boolean isStopping() {
+    return stopping;
+  }
+
+  /** Tells whoever replays a seed what happens. */
+  void trace(SimulatedDevice disk, DeviceEvent event) {
+    PrintStream trace = world.trace;
+    if (trace != null) {
+      trace.printf("%d %s %s%n", scheduler.elapsedNanos(), disk.path(), event);
+    }
+  }
+
+  Tally tally() {
+    return world.tally;
+  }
+
+  Coverage coverage() {
+    return world.tally.coverage;
+  }
+
+  ArrayChecks checks() {
+    return checks;
+  }
+
+  long sizeBytes() {
+    return world.shape.sizeBytes();
+  }
+
+  Disks disks() {
+    return disks;
+  }
+
+  SimulatedScheduler scheduler() {
+    return scheduler;
+  }
+
+  Roles roles() {
+    Mirror running = mirror;
+    if (running == null) {
+      throw new Violation("assembly asks of a member what only a running array may");
+    }
+    return Roles.of(running, disks);
+  }
+
+  /** These members hold everything that was acknowledged until now, and no others for certain. */
+  void holdAll(Roles roles, List<SimulatedDevice> unrecorded) {
+    world.current.removeIf(
+        path -> unrecorded.stream().noneMatch(member -> member.path().equals(path)));
+    for (DiskWatch member : memberWatches) {
+      if (roles.isInSync(member.disk()) && !member.superblock().isRebuilding()) {
+        world.current.add(member.disk().path());
+      }
+    }
+  }
+
+  /** A member that was rebuilt is recorded as one in sync. */
+  void rebuilt(SimulatedDevice member) {
+    coverage().reached(State.RECOVERY_FINISHED);
+    for (Shape.Zone zone : world.shape.zones()) {
+      byte[] durable = member.readDurable(OnDisk.DATA + zone.start(), zone.length());
+      String problem = world.expected.problemOnRebuilt(zone.start(), durable);
+      Violation.require(
+          problem.isEmpty(),
+          "I13: %s is recorded in sync and lacks data: %s",
+          member.path(),
+          problem);
+    }
+    world.current.add(member.path());
+  }
+
+  /** The model learns when reads begin to come from another member. */
+  void noticeSource() {
+    SimulatedDevice source = roles().source();
+    String name = source == null ? "" : source.path();
+    if (!name.equals(world.source)) {
+      world.source = name;
+      world.expected.sourceChanged();
+    }
+  }
+
+  // Its course.
+
+  /** Runs until it ends in one way or another; the world has the next life's disks then. */
+  void run(Start start, int operations) {
+    if (random.nextInt(3) == 0) {
+      eventsToCrash = random.nextInt(60);
+    } else if (random.nextInt(3) > 0) {
+      eventsToCrash = random.nextInt(60 + operations * 12);
+    }
+    Upsets upsets = new Upsets(this, world.shape, random.split());
+    if (random.nextInt(8) == 0) {
+      upsets.now();
+    }
+    Mirror assembled = assemble(start, upsets);
+    if (assembled == null) {
+      endUnassembled();
+      return;
+    }
+    mirror = assembled;
+    clients = new Clients(this, assembled, world, random.split());
+    verbs = new Verbs(this, assembled, world, random.split());
+    begin(assembled);
+    work(clients, verbs, upsets, operations);
+    if (!dead && random.nextInt(4) == 0) {
+      crash(random.nextBoolean());
+    }
+    if (!dead) {
+      stop(assembled, clients, upsets);
+    }
+    if (dead) {
+      playToTheEnd(assembled, clients);
+    }
+  }
+
+  private @Nullable Mirror assemble(Start start, Upsets upsets) {
+    AssemblyOutcome outcome = new AssemblyOutcome();
+    SimulatedDevice file = start.file();
+    Assembly.assemble(
+        List.<BlockDevice>copyOf(start.given()),
+        file == null ? null : new BitmapFile(file, true),
+        start.allowDegraded(),
+        false,
+        scheduler,
+        outcome);
+    runUntil(outcome::done, "assembly gave no answer");
+    Mirror assembled = outcome.mirror();
+    if (dead) {
+      coverage().reached(State.CRASH_DURING_ASSEMBLY);
+      return null;
+    }
+    if (assembled == null) {
+      start.checkRefusal(outcome.refusal(), upsets.happened() > 0);
+      return null;
+    }
+    Roles roles = Roles.of(assembled, disks);
+    boolean anyCurrent = false;
+    for (SimulatedDevice member : roles.inSync()) {
+      boolean isCurrent = world.current.contains(member.path());
+      anyCurrent |= isCurrent;
+      // One whose better half could not be read is taken for fresh: it cannot know.
+      Violation.require(
+          isCurrent || upsets.happened() > 0,
+          "I10: %s is taken for a member in sync, only %s hold everything",
+          member.path(),
+          world.current);
+    }
+    return anyCurrent ? assembled : null;
+  }
+
+  private void begin(Mirror assembled) {
+    noticeSource();
+    noteStart(assembled);
+    if (random.nextBoolean()) {
+      assembled.setMemberTimeoutNanos(HASTY_NANOS);
+    }
+    assembled.start();
+    if (!dead && random.nextInt(2) == 0) {
+      readAll();
+    }
+    if (!dead && random.nextInt(3) > 0) {
+      started = true;
+    }
+  }
+
+  private void noteStart(Mirror assembled) {
+    ArrayStatus status = assembled.status();
+    if (!Roles.of(assembled, disks).isComplete()) {
+      coverage().reached(State.STARTED_WITHOUT_A_MEMBER_IN_SYNC);
+    }
+    if (status.bitmap().dirtyChunks() == 0) {
+      return;
+    }
+    coverage()
+        .reached(
+            status.bitmap().dirtyChunks() == status.bitmap().chunks()
+                ? State.RESYNC_IN_FULL
+                : State.RESYNC_BY_BITMAP);
+  }
+
+  private void readAll() {
+    Clients all = clients;
+    if (all != null) {
+      all.readAll();
+    }
+  }
+
+  private void work(Clients requests, Verbs live, Upsets upsets, int operations) {
+    Mirror running = mirror;
+    for (int done = 0; done < operations && !dead && running != null; done++) {
+      if (requests.inFlight() < world.shape.queueDepth()) {
+        requests.request();
+      }
+      if (!dead && random.nextInt(1000) < world.shape.upsetsPerMille()) {
+        upsets.now();
+      }
+      if (!dead && random.nextInt(150) == 0) {
+        live.now();
+      }
+      for (int steps = random.nextInt(14); steps > 0 && !dead; steps--) {
+        scheduler.step();
+      }
+      if (random.nextInt(100) == 0) {
+        pause();
+      }
+    }
+  }
+
+  /** Long enough for bits to be cleared and superblocks to be marked clean, or nearly. */
+  private void pause() {
+    long end = scheduler.elapsedNanos() + random.nextLong(14) * 1_000_000_000L;
+    while (!dead && scheduler.elapsedNanos() < end && scheduler.step()) {
+      noteProgress();
+    }
+  }
+
+  private void noteProgress() {
+    ArrayStatus status = roles().status();
+    if (status.bitmap().dirtyChunks() == 0) {
+      coverage().reached(State.BITS_CLEARED);
+    }
+    if (status.bitmap().kind() == ArrayStatus.BitmapKind.KICKED) {
+      coverage().reached(State.BITMAP_KICKED);
+    }
+    if (status.state() == ArrayStatus.State.BROKEN) {
+      coverage().reached(State.ARRAY_BROKEN);
+    }
+  }
+
+  private void stop(Mirror running, Clients requests, Upsets upsets) {
+    upsets.healAll();
+    if (random.nextInt(4) == 0) {
+      eventsToCrash = random.nextInt(40);
+    }
+    stopping = true;
+    Outcome outcome = new Outcome();
+    Expected.Flush flush = world.expected.beginFlush();
+    boolean quiet = requests.inFlight() == 0;
+    running.stop(outcome);
+    if (!dead && random.nextInt(3) == 0) {
+      requests.request();
+    }
+    runUntil(() -> dead || outcome.done(), "the array does not stop");
+    if (dead) {
+      coverage().reached(State.CRASH_DURING_CLEAN_STOP);
+      runUntil(outcome::done, "the array does not stop on disks that fail");
+      return;
+    }
+    if (outcome.succeeded() && quiet) {
+      flush.succeeded();
+    }
+    coverage().reached(State.CLEAN_STOP);
+    runUntil(() -> requests.inFlight() == 0, "a request is left unanswered by a stop");
+    checkNothingLeft(running);
+    end(false);
+  }
+
+  /** On disks that fail every request: all that was asked must still be answered. */
+  private void playToTheEnd(Mirror running, Clients requests) {
+    Verbs live = verbs;
+    runUntil(
+        () -> requests.inFlight() == 0 && (live == null || live.inFlight() == 0),
+        "a request is left unanswered");
+    if (!stopping) {
+      stopping = true;
+      Outcome outcome = new Outcome();
+      running.stop(outcome);
+      runUntil(outcome::done, "the array does not stop on disks that fail");
+    }
+    checkNothingLeft(running);
+  }
+
+  private void checkNothingLeft(Mirror running) {
+    scheduler.runUntilIdle();
+    for (SimulatedDevice device : disks.all()) {
+      Violation.require(
+          device.inFlight() == 0, "%s has requests that nobody waits for", device.path());
+    }
+    for (int chunk = 0; chunk < running.bitmap().geometry().chunks(); chunk++) {
+      Violation.require(
+          running.bitmap().counters().writes(chunk) == 0,
+          "the bitmap still counts a write in chunk %d",
+          chunk);
+    }
+    long buffers = buffersInUse() - buffersBefore;
+    Violation.require(buffers == 0, "%d buffers were not given back", buffers);
+  }
+
+  private static long buffersInUse() {
+    long count = 0;
+    for (PoolArenaMetric arena : PooledByteBufAllocator.DEFAULT.metric().directArenas()) {
+      count += arena.numActiveAllocations();
+    }
+    return count;
+  }
+
+  private void runUntil(BooleanSupplier done, String otherwise) {
+    long end = scheduler.elapsedNanos() + PATIENCE_NANOS;
+    while (!done.getAsBoolean()) {
+      Violation.require(
+          scheduler.elapsedNanos() < end && scheduler.step(),
+          "%s (%s)",
+          otherwise,
+          dead ? "after a crash" : "while all goes on");
+    }
+  }
+
+  // Its end.
+
+  /** Called at every event on a disk. */
+  void crashIfItIsTime() {
+    if (--eventsToCrash < 0 && !dead) {
+      crash(random.nextBoolean());
+    }
+  }
+
+  private void crash(boolean cacheLost) {
+    noteCrash();
+    // The error of that flush was told to a process that is gone: nobody can know any more.
+    boolean lost = cacheLost || checks.isLostDataUnrecorded();
+    world.tally.crashes++;
+    coverage().reached(lost ? State.POWER_CUT : State.PROCESS_KILL);
+    dead = true;
+    end(lost);
+    disks
+        .all()
+        .forEach(device -> {
+          device.releaseAbandoned();
+          device.disappear();
+        });
+  }
+
+  private void end(boolean cacheLost) {
+    if (!cacheLost && !dead) {
+      cacheLost = random.nextBoolean();
+    }
+    world.cacheLost = cacheLost;
+    world.expected.crash(cacheLost);
+    world.tally.mix(cacheLost ? 2 : 3);
+    world.disks = disks.afterCrash(world.random, cacheLost);
+  }
+
+  private void endUnassembled() {
+    if (dead) {
+      scheduler.runUntilIdle();
+    } else {
+      end(false);
+    }
+  }
+
+  private void noteCrash() {
+    if (memberWatches.stream().anyMatch(DiskWatch::hasFlushInFlight)) {
+      coverage().reached(State.CRASH_DURING_FLUSH);
+    }
+    boolean superblocks = memberWatches.stream().anyMatch(DiskWatch::hasSuperblockInFlight);
+    boolean bitmaps =
+        memberWatches.stream().anyMatch(DiskWatch::hasBitmapInFlight)
+            || fileWatches.stream().anyMatch(DiskWatch::hasBitmapInFlight);
+    if (superblocks) {
+      coverage().reached(State.CRASH_DURING_SUPERBLOCK_UPDATE);
+    }
+    if (bitmaps) {
+      coverage().reached(State.CRASH_DURING_BITMAP_COMMIT);
+    }
+    if (mirror != null) {
+      noteCrashOf();
+    }
+  }
+
+  private void noteCrashOf() {
+    Roles roles = roles();
+    boolean resyncing = roles.status().sync().action() == ArrayStatus.SyncAction.RESYNC;
+    boolean recovering = roles.status().sync().action() == ArrayStatus.SyncAction.RECOVERY;
+    world.crashesInResync = resyncing ? world.crashesInResync + 1 : 0;
+    world.crashesInRecovery = recovering ? world.crashesInRecovery + 1 : 0;
+    if (recovering) {
+      coverage().reached(State.CRASH_DURING_RECOVERY);
+    }
+    if (world.crashesInRecovery > 1) {
+      coverage().reached(State.SECOND_CRASH_DURING_RECOVERY);
+    }
+    if (resyncing) {
+      coverage().reached(State.CRASH_DURING_RESYNC);
+    }
+    if (world.crashesInResync > 1) {
+      coverage().reached(State.SECOND_CRASH_DURING_RESYNC);
+    }
+    if (!started) {
+      coverage().reached(State.CRASH_WHILE_STARTING);
+    }
+    if (checks.isFailureUnrecorded(roles)) {
+      coverage().reached(State.CRASH_WITH_A_FAILURE_NOT_YET_RECORDED);
+    }
+    Verbs live = verbs;
+    if (live != null && live.isChangingBitmap()) {
+      coverage().reached(State.CRASH_DURING_BITMAP_CHANGE);
+    }
+  }
+
+  static String text(@Nullable DeviceException failure) {
+    return failure == null ? "" : String.valueOf(failure.getMessage());
+  }
+}

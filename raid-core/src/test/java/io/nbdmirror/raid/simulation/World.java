@@ -1,0 +1,45 @@
+package io.nbdmirror.raid.simulation;
+
+import java.io.PrintStream;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
+
+/** What outlives a crash: the disks, what they are expected to hold, and what a run counts. */
+final class World {
+  final Shape shape;
+  final Expected expected;
+  final Tally tally = new Tally();
+  final SplittableRandom random;
+  Disks disks;
+
+  /** Names of the members that hold everything acknowledged. */
+  final Set<String> current = new LinkedHashSet<>();
+
+  /** Whether the last life ended with the loss of what was not flushed. */
+  boolean cacheLost;
+
+  /** How many lives in a row ended with a crash in the middle of a resync. */
+  int crashesInResync;
+
+  /** As {@link #crashesInResync}, of a recovery. */
+  int crashesInRecovery;
+
+  /** Name of the member that reads came from last. */
+  String source = "";
+
+  final @Nullable PrintStream trace;
+
+  /**
+   * @param trace where every request to a disk is printed; null for nowhere
+   */
+  World(long seed, @Nullable PrintStream trace) {
+    this.trace = trace;
+    random = new SplittableRandom(seed);
+    shape = Shape.draw(random.split());
+    expected = new Expected(shape.sizeBytes());
+    disks = Disks.format(shape, random.split());
+    disks.members.forEach(member -> current.add(member.path()));
+  }
+}
