@@ -216,6 +216,9 @@ final class Clients {
     if (failure != null && failure.errno() == Errno.ESHUTDOWN) {
       Violation.require(life.isStopping(), "%s is refused though nobody stops the array", what);
       life.coverage().reached(State.REQUEST_REFUSED_WHILE_STOPPING);
+    } else if (failure != null && failure.errno() == Errno.ENOSPC) {
+      // No member had room: the write may be on some of them in part.
+      life.coverage().reached(State.NO_ROOM_ON_ANY_MEMBER);
     } else if (failure != null) {
       life.coverage().reached(State.ERROR_ON_THE_LAST_MEMBER);
       life.checks().atFailure(what, String.valueOf(failure.getMessage()));
