@@ -56,7 +56,7 @@ class MemberCommandsTest {
       awaitComplete(server, 3);
       say(server, "set", "disk", fourth, "--write-mostly").contains("is write-mostly");
       assertThat(load.isRunning()).as("the load found no fault").isTrue();
-      load.close();
+      load.end();
       server.awaitQuiet();
       assertThat(server.command("status").run().out())
           .contains("3 of 3 members in sync [UUU]", "fourth.img (write-mostly)");

@@ -23,8 +23,13 @@ public final class Background implements AutoCloseable {
     return process.isAlive();
   }
 
+  /** Ends it before its time. */
+  public void end() {
+    process.destroyForcibly().onExit().join();
+  }
+
   @Override
   public void close() {
-    process.destroyForcibly().onExit().join();
+    end();
   }
 }
