@@ -2,6 +2,7 @@ package io.nbdmirror.integration.bitmapfile;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.nbdmirror.integration.condition.Needs;
 import io.nbdmirror.integration.heldfile.MountedImage;
 import io.nbdmirror.integration.heldfile.MountedImage.Kind;
@@ -105,6 +106,26 @@ class BitmapFileTest {
       assertThat(Nbdmirror.command("bitmap", "release", stranger).attempt().err())
           .contains("neither a member of an array nor a bitmap file");
     }
+  }
+
+  @Test
+  void whatIsLeftToResyncIsToldByTheFileAlone() throws IOException {
+    Path bitmap = folder.resolve("bitmap");
+    TwoMembers members = members(bitmap, "--bitmap-chunk", "64K");
+    try (RunningServer server = members.serve("--bitmap", bitmap)) {
+      write(server, 5 << 20, 5 << 16);
+      server.kill();
+    }
+    String json = Nbdmirror.command("examine-bitmap", "--json", bitmap).run().out();
+    long left = new ObjectMapper().readTree(json).get("leftToResyncBytes").asLong();
+    assertThat(left).isEqualTo(5 << 16);
+    try (RunningServer server = members.serve("--bitmap", bitmap)) {
+      assertThat(server.awaitResynced().at("/sync/copiedBytes").asLong()).isEqualTo(left);
+      server.awaitQuiet();
+      server.stop();
+    }
+    assertThat(Nbdmirror.command("examine-bitmap", bitmap).run().out())
+        .contains("Left to Resync : 0 bytes");
   }
 
   @Test

@@ -169,6 +169,20 @@ public final class RunningServer implements AutoCloseable {
                     && array.at("/bitmap/dirtyChunks").asLong() == 0);
   }
 
+  /** Waits until nothing is left to be copied of what a kill left in doubt; bits may stay set. */
+  public JsonNode awaitResynced() {
+    String bitmap = "/api/v1/arrays/" + array().get("name").asText() + "/bitmap";
+    Awaitility.await("resync")
+        .atMost(Duration.ofMinutes(1))
+        .pollInterval(Duration.ofMillis(50))
+        .until(
+            () -> get(bitmap),
+            found ->
+                found.get("bitmap").get("needsResyncChunks").asLong() == 0
+                    && found.get("bitmap").get("resyncingChunks").asLong() == 0);
+    return array();
+  }
+
   /** Asks it to stop, by signal, and waits until it has done so cleanly. */
   public void stop() {
     process.destroy();
