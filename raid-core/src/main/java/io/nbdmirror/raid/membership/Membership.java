@@ -133,38 +133,29 @@ public final class Membership {
    */
   public void reAdd(BlockDevice device, Completion done) {
     Joining joining = new Joining(device);
-    change(
-        joining.closedUnlessDone(done),
-        end ->
-            SuperblockReader.read(
-                device,
-                (superblock, failure) -> {
-                  if (superblock == null) {
-                    String why = failure == null ? "" : String.valueOf(failure.getMessage());
-                    end.completed(reAddRefused(device, why));
-                  } else {
-                    takeBack(joining, superblock, end);
-                  }
-                }));
-  }
-
-  /** What its bad-block log says it lacks no bit may stand for any more. */
-  private void takeBack(Joining joining, MdSuperblock superblock, Completion end) {
-    BlockDevice device = joining.device;
-    BadBlockLogReader.read(
+    Completion end = joining.closedUnlessDone(done);
+    // Read before it is anybody's turn: a disk that hangs must not hold up other changes.
+    SuperblockReader.read(
         device,
-        superblock,
-        superblock.superOffset(),
-        (entries, failure) -> {
-          try {
-            if (failure != null) {
-              throw reAddRefused(device, String.valueOf(failure.getMessage()));
-            }
-            Member member = formerMember(device, superblock);
-            member.badBlocks().load(entries);
-            takeBack(joining.as(member), end);
-          } catch (DeviceException e) {
-            end.completed(e);
+        (superblock, failure) -> {
+          if (superblock == null) {
+            String why = failure == null ? "" : String.valueOf(failure.getMessage());
+            end.completed(reAddRefused(device, why));
+          } else {
+            BadBlockLogReader.read(
+                device,
+                superblock,
+                superblock.superOffset(),
+                (entries, logFailure) ->
+                    change(end, ended -> {
+                      if (logFailure != null) {
+                        throw reAddRefused(device, String.valueOf(logFailure.getMessage()));
+                      }
+                      // What the log says it lacks no bit may stand for any more.
+                      Member member = joining.as(formerMember(device, superblock));
+                      member.badBlocks().load(entries);
+                      takeBack(member, ended);
+                    }));
           }
         });
   }
