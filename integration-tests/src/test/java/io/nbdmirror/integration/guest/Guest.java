@@ -25,10 +25,16 @@ final class Guest {
    * succeeded.
    *
    * @param script a shell script in the test resources
-   * @param variables set before the script, as NAME=VALUE
+   * @param variables lines before the script, as NAME=VALUE or {@link #file}
    * @param disks seen as /dev/vdb, /dev/vdc and so on
    */
   static String run(Path folder, String script, List<String> variables, List<Path> disks) {
+    return run(folder, script, variables, disks, List.of());
+  }
+
+  /** The same with further arguments for QEMU. */
+  static String run(
+      Path folder, String script, List<String> variables, List<Path> disks, List<String> devices) {
     Path guest =
         Path.of(
             Command.of(Nbdmirror.ROOT.resolve("integration-tests/guest/build-guest"))
@@ -45,11 +51,21 @@ final class Guest {
             .and("-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,romfile=")
             .and("-drive", drive(scriptDisk(folder, script, variables)));
     disks.forEach(disk -> qemu.and("-drive", drive(disk)));
+    devices.forEach(qemu::and);
     String console = qemu.within(LIMIT).run().out().replace("\r", "");
     if (!console.contains("guest: done")) {
       throw new AssertionError("the guest's script failed:\n" + console);
     }
     return console;
+  }
+
+  /** A line for {@code variables} that makes the file before the script runs. */
+  static String file(String path, Path source) {
+    try {
+      return "cat >%s <<'END OF FILE'%n%s%nEND OF FILE".formatted(path, Files.readString(source));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static String drive(Path disk) {
