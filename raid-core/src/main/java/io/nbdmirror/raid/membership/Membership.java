@@ -147,15 +147,17 @@ public final class Membership {
                 superblock,
                 superblock.superOffset(),
                 (entries, logFailure) ->
-                    change(end, ended -> {
-                      if (logFailure != null) {
-                        throw reAddRefused(device, String.valueOf(logFailure.getMessage()));
-                      }
-                      // What the log says it lacks no bit may stand for any more.
-                      Member member = joining.as(formerMember(device, superblock));
-                      member.badBlocks().load(entries);
-                      takeBack(member, ended);
-                    }));
+                    change(
+                        end,
+                        ended -> {
+                          if (logFailure != null) {
+                            throw reAddRefused(device, String.valueOf(logFailure.getMessage()));
+                          }
+                          // What the log says it lacks no bit may stand for any more.
+                          Member member = joining.as(formerMember(device, superblock));
+                          member.badBlocks().load(entries);
+                          takeBack(member, ended);
+                        }));
           }
         });
   }
