@@ -112,7 +112,9 @@ class BitmapFileTest {
   void whatIsLeftToResyncIsToldByTheFileAlone() throws IOException {
     Path bitmap = folder.resolve("bitmap");
     TwoMembers members = members(bitmap, "--bitmap-chunk", "64K");
-    try (RunningServer server = members.serve("--bitmap", bitmap)) {
+    // Not clean again before it is killed.
+    try (RunningServer server = members.serve("--bitmap", bitmap, "--clean-delay", "1m")) {
+      server.awaitQuiet();
       write(server, 5 << 20, 5 << 16);
       server.kill();
     }
