@@ -22,8 +22,20 @@ public interface BlockDevice extends AutoCloseable {
    */
   String path();
 
-  /** Size in bytes; does not change while the device is open. */
+  /** Size in bytes; does not change but by {@link #refreshSize}. */
   long sizeBytes();
+
+  /**
+   * Asks the storage below whether the device has grown since it was opened. Cheap, but on a
+   * network filesystem it may wait for a server: for an operator's request, not for I/O.
+   *
+   * @return {@link #sizeBytes} from now on; what has become shorter keeps the size it had, and
+   *     requests there fail
+   * @throws DeviceException when it cannot be told
+   */
+  default long refreshSize() throws DeviceException {
+    return sizeBytes();
+  }
 
   /** Unit in bytes of every offset and length: a power of two, 512 for files, 1 for a mirror. */
   int blockBytes();

@@ -83,6 +83,10 @@ public final class Mirror implements BlockDevice {
   private final ScrubRequests scrubs;
   private final Scheduler scheduler;
   private final StatusView view;
+
+  /** Asked by whoever offers the array to clients, on any thread. */
+  private volatile long sizeBytes;
+
   private boolean stopping;
 
   /** Nothing is written and nothing runs before {@link #start}. */
@@ -90,6 +94,7 @@ public final class Mirror implements BlockDevice {
     this.found = found;
     this.scheduler = scheduler;
     members = found.members();
+    sizeBytes = found.sizeBytes();
     health =
         new ArrayHealth(
             found.name(),
@@ -137,7 +142,7 @@ public final class Mirror implements BlockDevice {
     scrubs = new ScrubRequests(found.name(), members, sync, changes, this::changeRefusal);
     hangWatch = new HangWatch(members, health, scheduler);
     health.onMemberFailed(this::memberFailed);
-    view = new StatusView(found, health, sync, doubt);
+    view = new StatusView(found, health, sync, doubt, this::sizeBytes);
   }
 
   private void memberFailed() {
@@ -299,8 +304,7 @@ public final class Mirror implements BlockDevice {
   /** Who the array is, how long, and what its bitmap is like: for whoever makes it a new one. */
   public NewBitmap bitmapLayout(long chunkBytes) {
     BitmapSuperblock now = health.bitmap().superblock();
-    return new NewBitmap(
-        found.uuid(), found.sizeBytes(), chunkBytes, now.daemonSleep(), now.writeBehind());
+    return new NewBitmap(found.uuid(), sizeBytes, chunkBytes, now.daemonSleep(), now.writeBehind());
   }
 
   /** Why nothing about the array can be changed now, as a sentence; empty when it can. */
@@ -366,6 +370,48 @@ public final class Mirror implements BlockDevice {
     }
   }
 
+  /** Why the array cannot be given another size now, as a sentence; empty when it can. */
+  String growRefusal() {
+    String refusal = changeRefusal();
+    if (refusal.isEmpty() && (sync.isRunning() || !doubt.isEmpty() || members.anyRebuilding())) {
+      refusal =
+          "array %s is in the middle of a %s: grow it when that is done"
+              .formatted(found.name(), sync.isRunning() ? sync.action() : "resync or recovery");
+    }
+    return refusal;
+  }
+
+  /** Whether any request is on its way. */
+  boolean isInUse() {
+    return writes.inFlight().count() > 0 || reading.count() > 0;
+  }
+
+  /**
+   * Gives the array another size while it runs, after its members' devices have grown; see {@link
+   * Growth}. The new area is resynced afterwards. The log says what became of the bitmap's chunks.
+   *
+   * @param newSizeBytes 0 for as large as all members allow
+   * @param force shrink it, if it is less than now; whoever says so knows that no client has it
+   * @param done told null when {@link #sizeBytes} is the new size, or why all stayed as it was
+   */
+  public void grow(long newSizeBytes, boolean force, Completion done) {
+    changes.add(ended -> {
+      Completion end =
+          failure -> {
+            ended.run();
+            sync.consider();
+            done.completed(failure);
+          };
+      String refusal = growRefusal();
+      if (!refusal.isEmpty()) {
+        end.completed(new DeviceException(Errno.EBUSY, refusal));
+        return;
+      }
+      new Growth(this, members, health, doubt, standstill, scheduler, size -> sizeBytes = size, end)
+          .run(newSizeBytes, force);
+    });
+  }
+
   /** The bitmap's file must not be written any more: it is kicked (I6). */
   public void bitmapLost(DeviceException failure) {
     if (!found.readOnly()) {
@@ -420,9 +466,10 @@ public final class Mirror implements BlockDevice {
     return found.name();
   }
 
+  /** {@inheritDoc} Any thread may ask. */
   @Override
   public long sizeBytes() {
-    return found.sizeBytes();
+    return sizeBytes;
   }
 
   @Override

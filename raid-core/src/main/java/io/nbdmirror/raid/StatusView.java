@@ -13,6 +13,7 @@ import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** Takes an array's picture for those who ask. Used on the array's loop. */
@@ -22,12 +23,20 @@ final class StatusView {
   private final ArrayHealth health;
   private final SyncEngine sync;
   private final Doubt doubt;
+  private final LongSupplier sizeBytes;
 
-  StatusView(Mirror.Found found, ArrayHealth health, SyncEngine sync, Doubt doubt) {
+  /** Takes what it shows from these; {@code sizeBytes} is asked each time. */
+  StatusView(
+      Mirror.Found found,
+      ArrayHealth health,
+      SyncEngine sync,
+      Doubt doubt,
+      LongSupplier sizeBytes) {
     this.found = found;
     this.health = health;
     this.sync = sync;
     this.doubt = doubt;
+    this.sizeBytes = sizeBytes;
     members = found.members();
   }
 
@@ -35,7 +44,7 @@ final class StatusView {
     return new ArrayStatus(
         found.name(),
         found.uuid().toString(),
-        found.sizeBytes(),
+        sizeBytes.getAsLong(),
         state(),
         memberStatuses(),
         bitmapStatus(),
@@ -122,7 +131,7 @@ final class StatusView {
   }
 
   private ArrayStatus.Sync syncStatus() {
-    long total = found.sizeBytes();
+    long total = sizeBytes.getAsLong();
     if (!sync.isRunning()) {
       return new ArrayStatus.Sync(ArrayStatus.SyncAction.IDLE, 0, total, sync.copiedBytes(), 0, -1);
     }

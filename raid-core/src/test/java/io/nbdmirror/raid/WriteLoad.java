@@ -16,7 +16,6 @@ final class WriteLoad {
   private final WriteHistory history;
   private final SplittableRandom random;
   private final Runnable between;
-  private final int sectors;
   private int unanswered;
 
   WriteLoad(TestArray array, Mirror mirror, WriteHistory history, long seed, Runnable between) {
@@ -25,7 +24,11 @@ final class WriteLoad {
     this.history = history;
     random = new SplittableRandom(seed);
     this.between = between;
-    sectors = (int) (array.sizeBytes / WriteHistory.SECTOR);
+  }
+
+  /** The array may grow meanwhile. */
+  private int sectors() {
+    return (int) (mirror.sizeBytes() / WriteHistory.SECTOR);
   }
 
   void run() {
@@ -47,7 +50,7 @@ final class WriteLoad {
 
   private void write() {
     int count = 1 + random.nextInt(24);
-    int first = random.nextInt(sectors - count);
+    int first = random.nextInt(sectors() - count);
     boolean fua = random.nextInt(6) == 0;
     WriteHistory.Write write = history.begin(first, count, false);
     ByteBuf data = Unpooled.directBuffer(count * WriteHistory.SECTOR);
@@ -71,7 +74,7 @@ final class WriteLoad {
 
   private void zero() {
     int count = 1 + random.nextInt(200);
-    int first = random.nextInt(sectors - count);
+    int first = random.nextInt(sectors() - count);
     boolean fua = random.nextBoolean();
     WriteHistory.Write write = history.begin(first, count, true);
     unanswered++;

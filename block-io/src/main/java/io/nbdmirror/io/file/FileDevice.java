@@ -10,11 +10,13 @@ import io.nbdmirror.io.engine.FileRequests;
 import io.nbdmirror.io.engine.IoEngine;
 import io.nbdmirror.io.engine.OpenFile;
 import io.nbdmirror.io.nativecalls.LibcCalls;
+import io.nbdmirror.io.nativecalls.Linux;
 import io.netty.buffer.ByteBuf;
 import java.util.List;
 
 /**
- * A regular file or a block special file. Its size, rounded down to whole blocks, is taken once.
+ * A regular file or a block special file. Its size, rounded down to whole blocks, is taken when it
+ * is opened, and again when somebody says that it grew.
  *
  * <p>Closing it closes its descriptors; on a block device that no one else has open the system then
  * writes out what is still cached, so flush first.
@@ -23,11 +25,13 @@ public final class FileDevice implements BlockDevice {
   private final OpenFile file;
   private final Scheduler loop;
   private final FileRequests requests;
+  private long sizeBytes;
 
   FileDevice(OpenFile file, Scheduler loop, IoEngine engine) {
     this.file = file;
     this.loop = loop;
     requests = engine.attach(file, loop);
+    sizeBytes = file.traits().sizeBytes();
   }
 
   /**
@@ -52,7 +56,19 @@ public final class FileDevice implements BlockDevice {
 
   @Override
   public long sizeBytes() {
-    return file.traits().sizeBytes();
+    return sizeBytes;
+  }
+
+  @Override
+  public long refreshSize() throws DeviceException {
+    assert loop.inLoop() : "called outside its loop";
+    FileProbe probe = new FileProbe(file.calls());
+    long bytes =
+        file.traits().blockSpecial()
+            ? probe.deviceNumber(path(), file.dataFd(), Linux.BLKGETSIZE64)
+            : probe.status(path(), file.dataFd()).sizeBytes();
+    sizeBytes = Math.max(sizeBytes, bytes - bytes % blockBytes());
+    return sizeBytes;
   }
 
   @Override

@@ -38,7 +38,8 @@ public final class SimulatedDevice implements BlockDevice {
     DEAD
   }
 
-  private final SimulatedDisk disk;
+  private SimulatedDisk disk;
+  private long openSizeBytes;
   private final SimulatedScheduler scheduler;
   private final SplittableRandom random;
   private final SimulatedMedium medium;
@@ -63,6 +64,7 @@ public final class SimulatedDevice implements BlockDevice {
       SplittableRandom random,
       SimulatedMedium medium) {
     this.disk = disk;
+    openSizeBytes = disk.sizeBytes();
     this.scheduler = scheduler;
     this.random = random;
     this.medium = medium;
@@ -75,7 +77,13 @@ public final class SimulatedDevice implements BlockDevice {
 
   @Override
   public long sizeBytes() {
-    return disk.sizeBytes();
+    return openSizeBytes;
+  }
+
+  @Override
+  public long refreshSize() {
+    openSizeBytes = Math.max(openSizeBytes, disk.sizeBytes());
+    return openSizeBytes;
   }
 
   @Override
@@ -158,6 +166,11 @@ public final class SimulatedDevice implements BlockDevice {
   }
 
   // What a test does to it.
+
+  /** The disk has another size from now on; whoever has it open knows after a refresh. */
+  public void resize(long sizeBytes) {
+    disk = disk.withSizeBytes(sizeBytes);
+  }
 
   public void inject(SimulatedFault fault) {
     faults.add(fault);
@@ -322,6 +335,9 @@ public final class SimulatedDevice implements BlockDevice {
       throw new AssertionError(path() + " is closed and was asked for a " + request);
     }
     requireRange(request.offsetBytes, request.lengthBytes, disk.blockBytes());
+    if (request.offsetBytes + request.lengthBytes > openSizeBytes) {
+      throw new IllegalArgumentException(request + " is beyond " + openSizeBytes + " bytes");
+    }
     if (state == State.DEAD) {
       return;
     }
@@ -497,10 +513,10 @@ public final class SimulatedDevice implements BlockDevice {
         || lengthBytes < 0
         || offsetBytes % unit != 0
         || lengthBytes % unit != 0
-        || offsetBytes > disk.sizeBytes() - lengthBytes) {
+        || offsetBytes > Math.max(openSizeBytes, disk.sizeBytes()) - lengthBytes) {
       throw new IllegalArgumentException(
           "%d bytes at %d of %s, which has %d bytes in blocks of %d"
-              .formatted(lengthBytes, offsetBytes, path(), disk.sizeBytes(), unit));
+              .formatted(lengthBytes, offsetBytes, path(), openSizeBytes, unit));
     }
   }
 

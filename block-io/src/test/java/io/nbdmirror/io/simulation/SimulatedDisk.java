@@ -27,6 +27,10 @@ public record SimulatedDisk(
     return new SimulatedDisk(path, sizeBytes, bytes, discards, latency);
   }
 
+  SimulatedDisk withSizeBytes(long bytes) {
+    return new SimulatedDisk(path, bytes, blockBytes, discards, latency);
+  }
+
   public SimulatedDisk withoutDiscard() {
     return new SimulatedDisk(path, sizeBytes, blockBytes, false, latency);
   }

@@ -62,9 +62,12 @@ public final class AdminDocuments {
   /**
    * The body of {@code POST /api/v1/arrays/{array}/grow}.
    *
-   * @param raidDevices how many members the complete array has
+   * @param raidDevices how many members the complete array has; null with {@code sizeBytes}
+   * @param sizeBytes how long the array is to be, 0 for as long as its members allow; null with
+   *     {@code raidDevices}
+   * @param force shrink it
    */
-  public record Growth(@Nullable Integer raidDevices) {}
+  public record Growth(@Nullable Integer raidDevices, @Nullable Long sizeBytes, boolean force) {}
 
   /**
    * The body of {@code POST /api/v1/arrays/{array}/repair}, which needs none.

@@ -2,6 +2,7 @@ package io.nbdmirror.nbd.admin;
 
 import io.nbdmirror.nbd.array.MemberName;
 import io.nbdmirror.nbd.array.ServedArray;
+import io.nbdmirror.raid.status.ArrayStatus;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -78,10 +79,15 @@ final class ChangeRoutes {
   }
 
   private AdminReply grow(AdminRequest request) throws AdminException, InterruptedException {
-    Integer raidDevices = request.document(AdminDocuments.Growth.class).raidDevices();
+    AdminDocuments.Growth wanted = request.document(AdminDocuments.Growth.class);
+    Integer raidDevices = wanted.raidDevices();
+    Long sizeBytes = wanted.sizeBytes();
     ServedArray array = lookup.array(request);
-    if (raidDevices == null) {
-      throw bad("raidDevices is how many members the complete array has");
+    if (sizeBytes != null && raidDevices == null) {
+      return resize(array, sizeBytes, wanted.force());
+    }
+    if (raidDevices == null || sizeBytes != null) {
+      throw bad("raidDevices is how many members the complete array has, or sizeBytes its size");
     }
     return changed(
         array,
@@ -131,6 +137,28 @@ final class ChangeRoutes {
         max == Long.MAX_VALUE
             ? "%d bytes a second and up".formatted(min)
             : "%d to %d bytes a second".formatted(min, max));
+  }
+
+  private AdminReply resize(ServedArray array, long sizeBytes, boolean force)
+      throws AdminException, InterruptedException {
+    boolean shrinks = sizeBytes != 0 && sizeBytes < lookup.status(array).sizeBytes();
+    if (shrinks
+        && control.clients().stream().anyMatch(client -> client.export().equals(array.name()))) {
+      throw new AdminException(
+          HttpResponseStatus.CONFLICT,
+          "array %s has clients: it is shrunk only when nobody is connected to it"
+              .formatted(array.name()));
+    }
+    ArrayLookup.outcome(
+        array.change((engine, done) -> engine.grow(sizeBytes, force, done)).thenApply(_ -> ""));
+    ArrayStatus now = lookup.status(array);
+    String bitmap =
+        now.bitmap().chunkBytes() == 0
+            ? ""
+            : ", in bitmap chunks of %d".formatted(now.bitmap().chunkBytes());
+    return AdminReply.json(
+        new AdminDocuments.Changed(
+            array.name(), "its size is %d bytes%s".formatted(now.sizeBytes(), bitmap)));
   }
 
   private AdminReply changed(ServedArray array, ServedArray.Change change, String sentence)

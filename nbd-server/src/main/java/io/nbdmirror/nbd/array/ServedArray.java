@@ -68,6 +68,9 @@ public final class ServedArray {
     /** How fast resync, recovery, check and repair are, in bytes of the array a second. */
     void setSyncSpeed(long minBytesPerSecond, long maxBytesPerSecond);
 
+    /** Gives it another size; see {@link Mirror#grow}. */
+    void grow(long sizeBytes, boolean force, Completion done);
+
     void stop(Completion done);
   }
 
@@ -180,6 +183,11 @@ public final class ServedArray {
     @Override
     public void setSyncSpeed(long minBytesPerSecond, long maxBytesPerSecond) {
       mirror.setSyncSpeed(minBytesPerSecond, maxBytesPerSecond);
+    }
+
+    @Override
+    public void grow(long sizeBytes, boolean force, Completion done) {
+      mirror.grow(sizeBytes, force, done);
     }
 
     @Override

@@ -53,6 +53,7 @@ class ChangeRoutesTest {
         "idle            | {}                                          | idle                 | nothing is compared any more",
         "speed           | {\"minBytesPerSecond\":1,\"maxBytesPerSecond\":2} | speed 1 2        | 1 to 2 bytes a second",
         "grow            | {\"raidDevices\":3}                         | slots 3              | 3 members make it complete",
+        "grow            | {\"sizeBytes\":0}                           | grow 0 false         | its size is 67108864 bytes, in bitmap chunks of 65536",
       })
   void aChangeIsMadeAndSaid(String route, String body, String asked, String done)
       throws IOException {
@@ -81,7 +82,7 @@ class ChangeRoutesTest {
         "check           | {\"x\":1}                   | 400 | POST /api/v1/arrays/home/check takes no body; send none, or {}",
         "repair          | {\"from\":\"/x\"}             | 404 | /x is no member of array home",
         "speed           | {\"minBytesPerSecond\":3,\"maxBytesPerSecond\":2} | 400 | minBytesPerSecond is 0 or more, and maxBytesPerSecond above 0 and no less",
-        "grow            | {}                            | 400 | raidDevices is how many members the complete array has",
+        "grow            | {}                            | 400 | raidDevices is how many members the complete array has, or sizeBytes its size",
       })
   void aRefusalHasItsStatusAndIsOneSentence(String route, String body, int status, String sentence)
       throws IOException {

@@ -213,6 +213,11 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
   }
 
   @Override
+  public void grow(long sizeBytes, boolean force, Completion done) {
+    change(done, "grow " + sizeBytes + " " + force);
+  }
+
+  @Override
   public void stop(Completion done) {
     stops++;
     done.completed(stopFailure);

@@ -98,7 +98,8 @@ class MemberChangesTest {
   void aSpareWaitsAndBecomesTheThirdMirror() throws Exception {
     Path third = file("third", 8 << 20);
     assertThat(post("members/add", third)).contains("third is a spare");
-    assertThat(post("grow", new AdminDocuments.Growth(3))).contains("3 members make it complete");
+    assertThat(post("grow", new AdminDocuments.Growth(3, null, false)))
+        .contains("3 members make it complete");
     await().until(() -> status().contains("\"state\":\"clean\""));
     assertThat(status()).contains("\"slot\":2");
     assertThat(post("members/set", new AdminDocuments.MemberFlags(third.toString(), true)))

@@ -152,7 +152,14 @@ final class Roster {
     MdSuperblock superblock = candidate.superblock();
     int role = freshest.role(candidate.devNumber());
     boolean old = Long.compareUnsigned(superblock.events() + 1, freshest.events()) < 0;
-    if (role == MdSuperblock.ROLE_SPARE && !candidate.countsItselfIn()) {
+    if (roomOn(candidate) < freshest.size()) {
+      leftOut.add(
+          "%s is left out: it has room for %d bytes of data, and the array has %d by now"
+              .formatted(
+                  path,
+                  roomOn(candidate) * MdSuperblock.SECTOR_BYTES,
+                  freshest.size() * MdSuperblock.SECTOR_BYTES));
+    } else if (role == MdSuperblock.ROLE_SPARE && !candidate.countsItselfIn()) {
       spares.add(candidate);
     } else if (role >= MdSuperblock.ROLE_SLOT_LIMIT) {
       leftOut.add(
@@ -176,6 +183,25 @@ final class Roster {
                 .formatted(path, earlier.candidate.device().path(), role, freshest.setName()));
       }
     }
+  }
+
+  /** Sectors; one that missed that the array grew does not know how much of its device is used. */
+  private static long roomOn(Candidate candidate) {
+    MdSuperblock superblock = candidate.superblock();
+    long behind =
+        superblock.superOffset() > superblock.dataOffset()
+            ? 0
+            : candidate.device().sizeBytes() / MdSuperblock.SECTOR_BYTES - superblock.dataOffset();
+    return Math.max(superblock.dataSize(), behind);
+  }
+
+  private MdSuperblock grown(Candidate candidate) {
+    MdSuperblock superblock = candidate.superblock().copy();
+    superblock.setSize(freshest.size());
+    if (superblock.dataSize() < freshest.size()) {
+      superblock.setDataSize(roomOn(candidate));
+    }
+    return superblock;
   }
 
   private static boolean isRebuilding(Candidate candidate) {
@@ -266,7 +292,7 @@ final class Roster {
       members.add(member);
     }
     for (Candidate spare : spares) {
-      MdSuperblock superblock = spare.superblock().copy();
+      MdSuperblock superblock = grown(spare);
       Recovery.none(superblock);
       members.add(new Member(spare.device(), superblock, Member.NO_SLOT, MemberState.SPARE));
     }
@@ -274,7 +300,7 @@ final class Roster {
   }
 
   private Member member(Placed placed, boolean rebuilding) {
-    MdSuperblock superblock = placed.candidate.superblock().copy();
+    MdSuperblock superblock = grown(placed.candidate);
     boolean fresh = Long.compareUnsigned(superblock.events() + 1, freshest.events()) >= 0;
     if (!rebuilding) {
       Recovery.none(superblock);

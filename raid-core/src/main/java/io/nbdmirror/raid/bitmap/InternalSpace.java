@@ -1,7 +1,6 @@
 package io.nbdmirror.raid.bitmap;
 
 import io.nbdmirror.bitmap.format.BitmapGeometry;
-import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.util.ArrayList;
@@ -20,13 +19,23 @@ public final class InternalSpace {
   /** More than this many sectors are not used for a bitmap (mdadm's choose_bm_space). */
   private static final int MAX_SECTORS = 256;
 
+  /**
+   * A member that the bitmap must fit.
+   *
+   * @param superblock its own, as it will be
+   * @param deviceSectors how long its device is
+   * @param movedSectors how far behind the place where the superblock still is it will be; what
+   *     lies beside the old place stays taken
+   */
+  public record Room(MdSuperblock superblock, long deviceSectors, long movedSectors) {}
+
   private record Range(long start, long end) {
     boolean overlaps(long from, long to) {
       return from < end && to > start;
     }
   }
 
-  private final Members members;
+  private final List<Room> rooms;
   private final BitmapPlace present;
   private final long presentSectors;
 
@@ -35,7 +44,21 @@ public final class InternalSpace {
    * @param presentGeometry what it takes
    */
   public InternalSpace(Members members, BitmapPlace present, BitmapGeometry presentGeometry) {
-    this.members = members;
+    this(
+        members.all().stream()
+            .map(member ->
+                new Room(
+                    member.superblock(),
+                    member.device().sizeBytes() / MdSuperblock.SECTOR_BYTES,
+                    0))
+            .toList(),
+        present,
+        presentGeometry);
+  }
+
+  /** For members that are about to be laid out in another way. */
+  public InternalSpace(List<Room> rooms, BitmapPlace present, BitmapGeometry presentGeometry) {
+    this.rooms = List.copyOf(rooms);
     this.present = present;
     presentSectors = sectorsOf(presentGeometry);
   }
@@ -54,7 +77,7 @@ public final class InternalSpace {
     }
     // Nearest to the superblock first, where mdadm puts it.
     for (long offset : candidates(sectors)) {
-      if (members.all().stream().allMatch(member -> isFree(member, offset, sectors))) {
+      if (rooms.stream().allMatch(room -> isFree(room, offset, sectors))) {
         return (int) offset;
       }
     }
@@ -64,48 +87,61 @@ public final class InternalSpace {
   private List<Long> candidates(long sectors) {
     TreeSet<Long> after = new TreeSet<>();
     TreeSet<Long> before = new TreeSet<>();
-    after.add((long) PAGE);
     before.add(-sectors);
-    for (Member member : members.all()) {
-      for (Range taken : takenOf(member)) {
+    after.add((long) PAGE);
+    for (Room room : rooms) {
+      for (Range taken : takenOn(room)) {
         after.add(roundUp(taken.end()));
         before.add(-roundUp(sectors - taken.start()));
       }
     }
-    List<Long> all = new ArrayList<>(after.tailSet((long) PAGE));
+    List<Long> all = new ArrayList<>();
+    // The kernel takes what lies behind a superblock at the end of a device for no place at all.
+    if (rooms.stream().noneMatch(InternalSpace::isAtTheEnd)) {
+      all.addAll(after.tailSet((long) PAGE));
+    }
     all.addAll(before.headSet(0L, false).descendingSet());
     return all;
+  }
+
+  private static boolean isAtTheEnd(Room room) {
+    return room.superblock().superOffset() > room.superblock().dataOffset();
   }
 
   private static long roundUp(long sectors) {
     return (sectors + PAGE - 1) / PAGE * PAGE;
   }
 
-  private boolean isFree(Member member, long offset, long sectors) {
-    MdSuperblock superblock = member.superblock();
-    long start = superblock.superOffset() + offset;
-    long deviceSectors = member.device().sizeBytes() / MdSuperblock.SECTOR_BYTES;
+  private boolean isFree(Room room, long offset, long sectors) {
+    long start = room.superblock().superOffset() + offset;
     return start >= 0
-        && start + sectors <= deviceSectors
-        && takenOf(member).stream().noneMatch(taken -> taken.overlaps(offset, offset + sectors));
+        && start + sectors <= room.deviceSectors()
+        && takenOn(room).stream().noneMatch(taken -> taken.overlaps(offset, offset + sectors));
   }
 
   /** What is taken on a member, relative to its superblock. */
-  private List<Range> takenOf(Member member) {
-    MdSuperblock superblock = member.superblock();
+  private List<Range> takenOn(Room room) {
+    MdSuperblock superblock = room.superblock();
     List<Range> taken = new ArrayList<>();
-    taken.add(new Range(0, PAGE));
     long data = superblock.dataOffset() - superblock.superOffset();
     taken.add(new Range(data, data + superblock.size()));
-    if (superblock.bblogSize() > 0) {
-      taken.add(
-          new Range(
-              superblock.bblogOffset(), (long) superblock.bblogOffset() + superblock.bblogSize()));
+    takeBeside(superblock, 0, taken);
+    if (room.movedSectors() > 0) {
+      takeBeside(superblock, -room.movedSectors(), taken);
     }
     if (present.kind() == BitmapPlace.Kind.INTERNAL) {
-      taken.add(new Range(present.bitmapOffset(), present.bitmapOffset() + presentSectors));
+      long start = present.bitmapOffset() - room.movedSectors();
+      taken.add(new Range(start, start + presentSectors));
     }
     return taken;
+  }
+
+  private static void takeBeside(MdSuperblock superblock, long at, List<Range> taken) {
+    taken.add(new Range(at, at + PAGE));
+    if (superblock.bblogSize() > 0) {
+      long log = at + superblock.bblogOffset();
+      taken.add(new Range(log, log + superblock.bblogSize()));
+    }
   }
 
   /** The least power of two of bytes a bit for which there is room; 0 when there is none at all. */

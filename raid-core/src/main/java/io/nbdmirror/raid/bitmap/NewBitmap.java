@@ -28,6 +28,16 @@ public record NewBitmap(
   private static final int SECTOR_BYTES = 512;
   private static final long MAX_FILE_CHUNKS = 1 << 20;
 
+  /** The same for an array of another size. */
+  public NewBitmap withSize(long bytes) {
+    return new NewBitmap(uuid, bytes, chunkBytes, daemonSleepSeconds, writeBehind);
+  }
+
+  /** The same with half as many bits. */
+  public NewBitmap withDoubledChunk() {
+    return new NewBitmap(uuid, sizeBytes, 2 * chunkBytes, daemonSleepSeconds, writeBehind);
+  }
+
   public BitmapGeometry geometry() {
     return new BitmapGeometry(sizeBytes, chunkBytes);
   }

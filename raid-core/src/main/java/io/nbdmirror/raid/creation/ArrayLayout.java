@@ -101,7 +101,7 @@ public record ArrayLayout(
   }
 
   /** Room that mdadm keeps for a bitmap on a device, or for an array, of this size. */
-  static int bitmapSpace(long sectors) {
+  public static int bitmapSpace(long sectors) {
     if (sectors < 128) {
       return 0;
     }

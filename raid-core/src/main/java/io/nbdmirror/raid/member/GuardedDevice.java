@@ -74,6 +74,11 @@ public final class GuardedDevice implements BlockDevice {
   }
 
   @Override
+  public long refreshSize() throws DeviceException {
+    return device.refreshSize();
+  }
+
+  @Override
   public int blockBytes() {
     return device.blockBytes();
   }

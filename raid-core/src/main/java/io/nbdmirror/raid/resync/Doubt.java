@@ -29,6 +29,12 @@ public final class Doubt implements ReadPath.Doubt {
     }
   }
 
+  /** Everything from an offset to the end is in doubt: the array has grown. */
+  public void addFrom(long offsetBytes) {
+    BitmapGeometry geometry = bitmap.current().geometry();
+    chunks.set(geometry.chunkAt(offsetBytes), geometry.chunks());
+  }
+
   @Override
   public boolean mayDiffer(long startBytes, long endBytes) {
     if (chunks.isEmpty()) {
