@@ -221,7 +221,8 @@ class BitmapFileTest {
       try (Background mounted = Background.start(folder, fuse)) {
         Path file = mount.resolve("nbd");
         Awaitility.await("nbdfuse runs: " + mounted.isRunning()).until(() -> Files.exists(file));
-        try (RunningServer server = members.serve("--bitmap", file)) {
+        // Not clean again before it is killed.
+        try (RunningServer server = members.serve("--bitmap", file, "--clean-delay", "1m")) {
           server.awaitQuiet();
           Files.createFile(trip);
           write(server, 10 << 20, 4096);
