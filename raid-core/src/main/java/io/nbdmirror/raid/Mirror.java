@@ -115,7 +115,7 @@ public final class Mirror implements BlockDevice {
         new ReadErrorMending(members, order, health, reading, found.readOnly(), scheduler);
     reads = new ReadPath(members, doubt, mending, reading, scheduler);
     hints = new ReadHints(members, reading);
-    writes = new WritePath(members, order, health, reads);
+    writes = new WritePath(members, order, health, reads, this::mayDiffer);
     sync =
         new SyncEngine(
             found.name(),
@@ -143,6 +143,11 @@ public final class Mirror implements BlockDevice {
     hangWatch = new HangWatch(members, health, scheduler);
     health.onMemberFailed(this::memberFailed);
     view = new StatusView(found, health, sync, doubt, this::sizeBytes);
+  }
+
+  private void mayDiffer(long startBytes, long endBytes) {
+    doubt.add(startBytes, endBytes);
+    scheduler.execute(sync::consider);
   }
 
   private void memberFailed() {

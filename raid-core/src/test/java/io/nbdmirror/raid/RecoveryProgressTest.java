@@ -2,12 +2,15 @@ package io.nbdmirror.raid;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
 import io.nbdmirror.io.simulation.DeviceEvent;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.io.simulation.SimulatedDisk;
 import io.nbdmirror.io.simulation.SimulatedFault;
 import io.nbdmirror.io.simulation.SimulatedScheduler;
+import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.status.ArrayStatus.Role;
 import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
 import io.nbdmirror.raid.superblock.MdSuperblock;
@@ -15,6 +18,8 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** How far a recovery is: on the medium, after a crash, under load, and where there are holes. */
@@ -60,6 +65,67 @@ class RecoveryProgressTest {
     array.scheduler.advance(100 * SECOND);
     assertThat(recorded).as("checkpoints").hasSizeGreaterThanOrEqualTo(2).isSorted();
     assertThat(data(fresh)).isEqualTo(array.dataOf(0));
+  }
+
+  /** The last member in sync stays, and keeps what it has; so must whoever is to be its equal. */
+  @Test
+  void whatFailsOnTheLastMemberInSyncDoesNotStayOnTheOneThatIsRebuilt() {
+    recoverSlowly();
+    array.scheduler.advance(14 * SECOND);
+    failOnce(array.devices.getFirst());
+    ArrayClient client = new ArrayClient(array, mirror);
+    assertThat(client.write(8192, 4096, 'b')).isNotNull();
+    array.scheduler.advance(100 * SECOND);
+    assertThat(mirror.status().members().get(1).role()).isEqualTo(Role.IN_SYNC);
+    assertThat(data(fresh)).isEqualTo(array.dataOf(0));
+    assertThat(mirror.status().state()).isEqualTo(ArrayStatus.State.CLEAN);
+  }
+
+  @Test
+  void untilThatIsCopiedAgainTheArrayIsNotClean() {
+    recoverSlowly();
+    array.scheduler.advance(14 * SECOND);
+    failOnce(array.devices.getFirst());
+    fresh.listen((device, event) -> {
+      if (event.is(DeviceEvent.Phase.COMPLETED, Operation.WRITE)
+          && event.offsetBytes() == 4096
+          && superblock(fresh).resyncOffset() == MdSuperblock.RESYNC_OFFSET_CLEAN) {
+        assertThat(data(fresh)).as("I8").isEqualTo(array.dataOf(0));
+      }
+    });
+    ArrayClient client = new ArrayClient(array, mirror);
+    assertThat(client.write(8192, 4096, 'b')).isNotNull();
+    array.scheduler.advance(100 * SECOND);
+    assertThat(superblock(fresh).resyncOffset()).isEqualTo(MdSuperblock.RESYNC_OFFSET_CLEAN);
+  }
+
+  private static void failOnce(SimulatedDevice device) {
+    device.inject(
+        SimulatedFault.failing(Errno.EIO)
+            .on(Operation.WRITE)
+            .within(TestArray.DATA_OFFSET_BYTES, SIZE)
+            .once());
+  }
+
+  /** It failed on the only member in sync, which is not the only one when all have answered. */
+  @Test
+  void whatFailedOnAMemberBeforeAnotherWasInSyncFailsIt() {
+    start();
+    slowWrites(1, 15 * WINDOW, SIZE);
+    addFresh();
+    array.scheduler.runUntil(() -> mirror.status().sync().doneBytes() >= 15 * WINDOW);
+    failOnce(array.devices.getFirst());
+    slowWrites(25, 0, WINDOW);
+    AtomicReference<@Nullable DeviceException> answer =
+        new ArrayClient(array, mirror).submit(8192, 4096, 'b');
+    array.scheduler.runUntil(() -> mirror.status().members().get(1).role() == Role.IN_SYNC);
+    assertThat(answer.get()).hasMessage("no answer");
+    array.scheduler.advance(30 * SECOND);
+    assertThat(answer.get()).isNull();
+    assertThat(mirror.status().members())
+        .filteredOn(member -> member.role() == Role.FAULTY)
+        .extracting(ArrayStatus.Member::path)
+        .containsExactly("member0");
   }
 
   @Test
@@ -158,11 +224,15 @@ class RecoveryProgressTest {
   /** Four windows in five seconds: all sixteen in twenty. */
   private void recoverSlowly() {
     start();
-    fresh.inject(
-        SimulatedFault.slow(5 * SECOND)
-            .on(Operation.WRITE)
-            .within(TestArray.DATA_OFFSET_BYTES, SIZE));
+    slowWrites(5, 0, SIZE);
     addFresh();
+  }
+
+  private void slowWrites(long seconds, long start, long end) {
+    fresh.inject(
+        SimulatedFault.slow(seconds * SECOND)
+            .on(Operation.WRITE)
+            .within(TestArray.DATA_OFFSET_BYTES + start, end - start));
   }
 
   private void start() {

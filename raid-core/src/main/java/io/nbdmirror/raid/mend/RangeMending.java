@@ -156,11 +156,19 @@ final class RangeMending extends OrderedRange {
   }
 
   private void rewrite() {
+    if (!member.isInSync()) {
+      next();
+      return;
+    }
+    // What every member has there already: it needs no bit (I1), as in md.
     member.write(at, good, 0, length, false, ifStillThere(this::readAgain));
   }
 
   private void readAgain(@Nullable DeviceException writeFailure) {
-    if (writeFailure != null) {
+    if (!member.isInSync()) {
+      // It failed meanwhile: nobody asks it any more (I4).
+      next();
+    } else if (writeFailure != null) {
       member.countWriteError();
       isBad(writeFailure);
     } else {
@@ -169,7 +177,9 @@ final class RangeMending extends OrderedRange {
   }
 
   private void compare(@Nullable DeviceException readFailure) {
-    if (readFailure != null) {
+    if (!member.isInSync()) {
+      next();
+    } else if (readFailure != null) {
       isBad(readFailure);
     } else if (!ByteBufUtil.equals(good, 0, again, 0, length)) {
       isBad(

@@ -8,8 +8,9 @@ import java.util.BitSet;
 
 /**
  * The chunks in which members in sync may differ from one another, because the array was not
- * stopped cleanly or has grown. Until a chunk is resynced, reads of it come from the source alone
- * (I4). The bitmap is not exchanged while there is any. Used on the array's loop.
+ * stopped cleanly, has grown, or a write failed on the last member in sync and not on one that was
+ * being rebuilt. Until a chunk is resynced, reads of it come from the source alone (I4). The bitmap
+ * is not exchanged while there is any. Used on the array's loop.
  */
 public final class Doubt implements ReadPath.Doubt {
   private final ArrayBitmap bitmap;
@@ -27,6 +28,12 @@ public final class Doubt implements ReadPath.Doubt {
         chunks.set(chunk);
       }
     }
+  }
+
+  /** Members got different things there. */
+  public void add(long startBytes, long endBytes) {
+    BitmapGeometry geometry = bitmap.current().geometry();
+    chunks.set(geometry.chunkAt(startBytes), geometry.chunkAt(endBytes - 1) + 1);
   }
 
   /** Everything from an offset to the end is in doubt: the array has grown. */

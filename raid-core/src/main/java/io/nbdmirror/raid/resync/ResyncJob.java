@@ -97,7 +97,7 @@ final class ResyncJob implements SyncJob {
 
   @Override
   public void finish(boolean complete, long positionBytes, Runnable ended) {
-    if (members.inSync() <= 1) {
+    if (members.writable() <= 1) {
       doubt.clear();
     }
     ended.run();

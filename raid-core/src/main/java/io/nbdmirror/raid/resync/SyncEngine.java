@@ -242,7 +242,7 @@ public final class SyncEngine implements Sweep.Listener {
   public void memberFailed() {
     if (sweep != null) {
       look();
-    } else if (members.inSync() <= 1) {
+    } else if (members.writable() <= 1) {
       doubt.clear();
     }
   }
@@ -298,6 +298,9 @@ public final class SyncEngine implements Sweep.Listener {
     SyncJob job = ending.job();
     copiedBytes += ending.bytesWritten();
     sweep = null;
+    if (members.writable() <= 1) {
+      doubt.clear();
+    }
     String outcome = job.outcome(complete, ending.bytesWritten());
     log.info("array {}: {}", name, outcome);
     health.happenings().tell(ArrayEvent.Kind.REBUILD_FINISHED, outcome);

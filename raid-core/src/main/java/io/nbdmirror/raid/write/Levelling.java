@@ -18,18 +18,30 @@ import org.jspecify.annotations.Nullable;
  * array's loop.
  */
 final class Levelling {
+  /** Told when it is over. */
+  @FunctionalInterface
+  interface Listener {
+    /**
+     * All that could be done was.
+     *
+     * @param same whether members are the same
+     */
+    void levelled(boolean same);
+  }
+
   private static final int PIECE_BYTES = 64 << 10;
 
   private final WritePath path;
   private final long start;
   private final long end;
-  private final Runnable done;
+  private final Listener done;
   private final BitSet holes = new BitSet();
   private ByteBuf buffer;
   private long at;
   private int pending;
+  private boolean same = true;
 
-  Levelling(WritePath path, long start, long end, Runnable done) {
+  Levelling(WritePath path, long start, long end, Listener done) {
     this.path = path;
     this.start = start;
     this.end = end;
@@ -78,7 +90,7 @@ final class Levelling {
   private void next() {
     if (at >= end || path.members.writable() < 2) {
       buffer.release();
-      done.run();
+      done.levelled(same);
       return;
     }
     int block = (int) ((at - start) / path.blockBytes);
@@ -141,6 +153,7 @@ final class Levelling {
     } else if (path.health.readFailed(source, failure)) {
       next();
     } else {
+      same = false;
       at = end;
       next();
     }
@@ -162,6 +175,8 @@ final class Levelling {
   private void targetDone(Member member, @Nullable DeviceException failure, long pieceEnd) {
     if (failure != null) {
       path.health.writeFailed(member, failure);
+      // The last one stays, with what it has.
+      same &= member.isFaulty();
     }
     oneDone(pieceEnd);
   }

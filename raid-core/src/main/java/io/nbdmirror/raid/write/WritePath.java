@@ -15,22 +15,32 @@ import java.util.ArrayDeque;
  * array's loop.
  */
 public final class WritePath {
+  /** Told of ranges in which members got different things. */
+  @FunctionalInterface
+  public interface Differing {
+    /** Members that get writes may differ there from now on, under bits that are set. */
+    void mayDiffer(long startBytes, long endBytes);
+  }
+
   final Members members;
   final WriteOrder order;
   final SuperblockUpdates updates;
   final ArrayHealth health;
   final ReadPath reads;
+  final Differing differing;
   final int blockBytes;
 
   private final ArrayDeque<WriteRequest> free = new ArrayDeque<>();
   private final InFlight inFlight = new InFlight();
   final BitmapGate gate = new BitmapGate();
 
-  public WritePath(Members members, WriteOrder order, ArrayHealth health, ReadPath reads) {
+  public WritePath(
+      Members members, WriteOrder order, ArrayHealth health, ReadPath reads, Differing differing) {
     this.members = members;
     this.order = order;
     this.health = health;
     this.reads = reads;
+    this.differing = differing;
     updates = health.updates();
     blockBytes = members.blockBytes();
   }

@@ -266,7 +266,7 @@ final class WriteRequest extends OrderedRange
 
   void memberDone() {
     if (--pending == 0) {
-      judgeSpace();
+      judge();
     }
   }
 
@@ -274,7 +274,8 @@ final class WriteRequest extends OrderedRange
    * One that has no room while another has fails; when none has, that is what the client is told,
    * and members are made the same again, of which each may have taken a part.
    */
-  private void judgeSpace() {
+  private void judge() {
+    failThoseThatMissedIt();
     DeviceException noSpace = null;
     boolean room = false;
     for (MemberWrite write : memberWrites) {
@@ -299,27 +300,54 @@ final class WriteRequest extends OrderedRange
     goOn();
   }
 
-  private void levelled() {
-    same = true;
+  /**
+   * What failed on the last member in sync, which stayed for that, may be on one that has been
+   * rebuilt since: then it stays no longer (I3).
+   */
+  private void failThoseThatMissedIt() {
+    if (!isWritten()) {
+      return;
+    }
+    for (MemberWrite write : memberWrites) {
+      DeviceException own = write.failure();
+      if (own != null && write.isOfMemberInSync()) {
+        path.health.fail(write.member(), own);
+      }
+    }
+  }
+
+  private void levelled(boolean areSame) {
+    same = areSame;
+    if (!same) {
+      path.differing.mayDiffer(startBytes(), endBytes());
+    }
     step = Step.REPLY;
     goOn();
   }
 
   private void end() {
-    if (failure != null) {
-      finish(same && !path.members.isDegraded());
-      return;
+    if (failure == null && !isWritten()) {
+      notWritten();
+    } else {
+      same |= failure == null;
     }
-    boolean written = isWritten();
-    if (!written) {
-      for (MemberWrite write : memberWrites) {
-        failure = write.failure() == null ? failure : write.failure();
-      }
-      if (failure == null) {
-        failure = new DeviceException(Errno.EIO, "no member in sync took the write");
-      }
+    // One that is the only one has nothing to differ from.
+    finish((same || path.members.writable() < 2) && !path.members.isDegraded());
+  }
+
+  /** The last member in sync did not take it, and stays; one that is being rebuilt may have. */
+  private void notWritten() {
+    boolean stays = false;
+    for (MemberWrite write : memberWrites) {
+      failure = write.failure() == null ? failure : write.failure();
+      stays |= write.failure() != null && write.isOfMemberInSync();
     }
-    finish(written && !path.members.isDegraded());
+    if (failure == null) {
+      failure = new DeviceException(Errno.EIO, "no member in sync took the write");
+    }
+    if (stays && path.members.writable() > 1) {
+      path.differing.mayDiffer(startBytes(), endBytes());
+    }
   }
 
   /** Whether every block of it is on a member in sync. */

@@ -25,8 +25,12 @@ final class ArrayChecks {
     this.files = files;
   }
 
-  /** I1, I6 and I8, before a member in sync is given data. */
-  void beforeData(DiskWatch disk, DeviceEvent event) {
+  /**
+   * I1, I6 and I8, before a member in sync is given data.
+   *
+   * @return what does not hold; empty when all does
+   */
+  String beforeData(DiskWatch disk, DeviceEvent event) {
     Roles roles = life.roles();
     require(
         !roles.inSync().isEmpty(),
@@ -34,48 +38,55 @@ final class ArrayChecks {
         disk.disk().path(),
         event);
     if (!roles.isInSync(disk.disk())) {
-      return;
+      return "";
     }
     long start = event.offsetBytes() - OnDisk.DATA;
     for (DiskWatch member : members) {
       if (roles.isInSync(member.disk())) {
-        require(
-            !member.superblock().isClean(),
-            "I8: %s says clean when %s gets %s",
-            member.disk().path(),
-            disk.disk().path(),
-            event);
-        requireBits(roles, member, start, start + event.lengthBytes());
+        if (member.superblock().isClean()) {
+          return "I8: %s says clean when %s gets %s"
+              .formatted(member.disk().path(), disk.disk().path(), event);
+        }
+        String lacking = lackingBits(roles, member, start, start + event.lengthBytes());
+        if (!lacking.isEmpty()) {
+          return lacking;
+        }
       }
     }
+    return "";
   }
 
-  private void requireBits(Roles roles, DiskWatch member, long start, long end) {
+  private String lackingBits(Roles roles, DiskWatch member, long start, long end) {
     OnDisk superblock = member.superblock();
     if (superblock.hasBitmap()) {
-      requireBits(roles, member, superblock.events(), false, start, end);
-    } else {
-      for (DiskWatch file : files) {
-        requireBits(roles, file, superblock.events(), true, start, end);
+      return lackingBits(roles, member, superblock.events(), false, start, end);
+    }
+    for (DiskWatch file : files) {
+      String lacking = lackingBits(roles, file, superblock.events(), true, start, end);
+      if (!lacking.isEmpty()) {
+        return lacking;
       }
     }
+    return "";
   }
 
-  private static void requireBits(
+  private static String lackingBits(
       Roles roles, DiskWatch copy, long events, boolean inFile, long start, long end) {
     BitmapOnDisk bitmap = copy.bitmap();
     if (!bitmap.isTrusted(events, inFile)) {
-      return;
+      return "";
     }
     long chunk = bitmap.chunkBytes();
     for (long at = start / chunk * chunk; at < end; at += chunk) {
-      require(
-          bitmap.covers(at),
-          "%s: no durable bit on %s for byte %d when data is written there",
-          roles.status().bitmap().kind() == ArrayStatus.BitmapKind.KICKED ? "I6" : "I1",
-          copy.disk().path(),
-          at);
+      if (!bitmap.covers(at)) {
+        return "%s: no durable bit on %s for byte %d when data is written there"
+            .formatted(
+                roles.status().bitmap().kind() == ArrayStatus.BitmapKind.KICKED ? "I6" : "I1",
+                copy.disk().path(),
+                at);
+      }
     }
+    return "";
   }
 
   /** Members that are out, but that a survivor's superblock still counts in. */

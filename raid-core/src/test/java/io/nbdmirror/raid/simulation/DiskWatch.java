@@ -4,8 +4,11 @@ import io.nbdmirror.io.simulation.DeviceEvent;
 import io.nbdmirror.io.simulation.DeviceListener;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Looks at every request to one disk, and keeps what its superblock and bitmap say. */
@@ -17,8 +20,16 @@ final class DiskWatch implements DeviceListener {
   private final List<DeviceEvent> changes = new ArrayList<>();
   private @Nullable OnDisk superblock;
   private @Nullable BitmapOnDisk bitmap;
+  private final Map<Long, Unprotected> unprotected = new HashMap<>();
   private boolean flushFailed;
   private int flushes;
+
+  /**
+   * A write without what must come before one that changes anything.
+   *
+   * @param before what was there
+   */
+  private record Unprotected(ByteBuffer before, String problem) {}
 
   /**
    * @param index tells the disks of a run apart in its hash
@@ -116,11 +127,19 @@ final class DiskWatch implements DeviceListener {
       }
       changes.add(event);
       if (isData(event)) {
-        life.checks().beforeData(this, event);
+        String problem = life.checks().beforeData(this, event);
+        if (!problem.isEmpty()) {
+          // What mends a read error writes what is there already, on every member.
+          unprotected.put(event.request(), new Unprotected(bytesOf(event), problem));
+        }
       }
     } else if (event.operation() == Operation.READ && isData(event)) {
       life.checks().beforeRead(this);
     }
+  }
+
+  private ByteBuffer bytesOf(DeviceEvent event) {
+    return ByteBuffer.wrap(disk.readNow(event.offsetBytes(), (int) event.lengthBytes()));
   }
 
   private void completed(DeviceEvent event) {
@@ -133,6 +152,11 @@ final class DiskWatch implements DeviceListener {
     }
     if (event.operation().changes()) {
       changes.removeIf(change -> change.request() == event.request());
+      Unprotected write = unprotected.remove(event.request());
+      Violation.require(
+          write == null || write.before.equals(bytesOf(event)),
+          "%s",
+          write == null ? "" : write.problem);
       if (!isData(event)) {
         bitmap = null;
         if (isMember && OnDisk.isIn(event.offsetBytes())) {
