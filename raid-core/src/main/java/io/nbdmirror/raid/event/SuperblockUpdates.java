@@ -36,16 +36,16 @@ public final class SuperblockUpdates {
   }
 
   /**
-   * By how much a failure moves the event count: a member one event behind is taken for one that
-   * missed only the last superblock, so one is not enough (I3).
+   * A member one event behind is taken for one that missed only the last superblock, so a failure
+   * takes two updates (I3). One event at a time: a survivor that a crash kept the second one from
+   * must not be left out for it (I4).
    */
-  private static final int FAILURE_STEP = 2;
+  private static final int FAILURE_UPDATES = 2;
 
   /**
    * How many more updates follow the first one where the bitmap is not on the members. A crash in
    * the middle of an update may have left another bitmap file than the one in force, or than none,
-   * up to a failure's step ahead of them; if they only drew level with it, it would look good one
-   * day (I10). One step at a time, so that no crash on the way leaves a member out.
+   * ahead of them; if they only drew level with it, it would look good one day (I10).
    */
   private static final int PASSING_UPDATES = 2;
 
@@ -62,9 +62,13 @@ public final class SuperblockUpdates {
   private long events;
   private boolean active;
   private boolean wantActive;
-  private int step;
-  private int updatesToPass;
-  private boolean requested;
+
+  /** Updates that what was asked for since the last one began takes. */
+  private int asked;
+
+  /** Updates that are to follow the one that runs, or the next. */
+  private int owed;
+
   private boolean running;
   private long runningEvents;
   private int pending;
@@ -90,7 +94,7 @@ public final class SuperblockUpdates {
     this.failures = failures;
     this.readOnly = readOnly;
     writer = new SuperblockWriter(members);
-    updatesToPass = bitmap.place().kind() == BitmapPlace.Kind.INTERNAL ? 0 : PASSING_UPDATES;
+    owed = bitmap.place().kind() == BitmapPlace.Kind.INTERNAL ? 0 : PASSING_UPDATES;
   }
 
   /** The event count that every member has. */
@@ -105,7 +109,7 @@ public final class SuperblockUpdates {
 
   /** Whether nothing waits to be recorded. */
   public boolean isSettled() {
-    return !running && !requested;
+    return !running && asked == 0;
   }
 
   /** Whether every superblock durably says that the array is written to. */
@@ -149,7 +153,7 @@ public final class SuperblockUpdates {
 
   /** A member failed or is absent, or the bitmap was kicked. */
   public void recordFailure() {
-    request(FAILURE_STEP);
+    request(FAILURE_UPDATES);
   }
 
   /** Somebody is no member any more: nothing of it is kept. */
@@ -173,32 +177,30 @@ public final class SuperblockUpdates {
 
   /** Ends {@link #hold}. */
   public void release() {
-    if (requested) {
+    if (asked > 0) {
       start();
     } else {
       wake();
     }
   }
 
-  private void request(int eventsStep) {
+  private void request(int count) {
     if (readOnly) {
       return;
     }
-    step = Math.max(step, eventsStep);
-    if (!requested) {
-      requested = true;
-      if (!running) {
-        running = true;
-        // Not at once: the caller may be in the middle of telling several failures.
-        scheduler.execute(this::start);
-      }
+    asked = Math.max(asked, count);
+    if (!running) {
+      running = true;
+      // Not at once: the caller may be in the middle of telling several failures.
+      scheduler.execute(this::start);
     }
   }
 
   private void start() {
-    requested = false;
-    runningEvents = events + step;
-    step = 0;
+    // The first of those that were asked for is this one.
+    owed = Math.max(owed, asked - 1);
+    asked = 0;
+    runningEvents = events + 1;
     updates++;
     if (bitmap.isTrusted()) {
       WriteIntentBitmap current = bitmap.current();
@@ -242,11 +244,10 @@ public final class SuperblockUpdates {
     }
     events = runningEvents;
     active = nowActive && wantActive;
-    if (updatesToPass > 0) {
-      updatesToPass--;
-      step = Math.max(step, 1);
+    if (owed > 0) {
+      owed--;
       start();
-    } else if (requested) {
+    } else if (asked > 0) {
       start();
     } else {
       wake();

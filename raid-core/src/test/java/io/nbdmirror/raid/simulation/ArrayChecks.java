@@ -152,8 +152,16 @@ final class ArrayChecks {
     }
   }
 
-  /** I8, when a superblock that says clean has just reached a medium. */
-  void afterSuperblock(DiskWatch disk, OnDisk before) {
+  boolean isBroken() {
+    return life.roles().isBroken();
+  }
+
+  /**
+   * I8, when a superblock that says clean has just reached a medium.
+   *
+   * @param wasBroken whether the array was when it was written
+   */
+  void afterSuperblock(DiskWatch disk, OnDisk before, boolean wasBroken) {
     OnDisk now = disk.superblock();
     if (before.isMember() && before.isRebuilding() && !now.isRebuilding() && now.countsItselfIn()) {
       life.rebuilt(disk.disk());
@@ -163,7 +171,7 @@ final class ArrayChecks {
     }
     life.coverage().reached(State.MARKED_CLEAN);
     Roles roles = life.roles();
-    require(!roles.isBroken(), "I7: a broken array is marked clean on %s", disk.disk().path());
+    require(!wasBroken, "I7: a broken array is marked clean on %s", disk.disk().path());
     SimulatedDevice first = roles.inSync().getFirst();
     for (SimulatedDevice member : roles.inSync()) {
       require(

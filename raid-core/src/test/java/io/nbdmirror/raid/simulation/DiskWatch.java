@@ -21,6 +21,7 @@ final class DiskWatch implements DeviceListener {
   private @Nullable OnDisk superblock;
   private @Nullable BitmapOnDisk bitmap;
   private final Map<Long, Unprotected> unprotected = new HashMap<>();
+  private boolean superblockOfBroken;
   private boolean flushFailed;
   private int flushes;
 
@@ -132,6 +133,8 @@ final class DiskWatch implements DeviceListener {
           // What mends a read error writes what is there already, on every member.
           unprotected.put(event.request(), new Unprotected(bytesOf(event), problem));
         }
+      } else if (isMember && OnDisk.isIn(event.offsetBytes())) {
+        superblockOfBroken = life.checks().isBroken();
       }
     } else if (event.operation() == Operation.READ && isData(event)) {
       life.checks().beforeRead(this);
@@ -162,7 +165,7 @@ final class DiskWatch implements DeviceListener {
         if (isMember && OnDisk.isIn(event.offsetBytes())) {
           OnDisk before = superblock();
           superblock = null;
-          life.checks().afterSuperblock(this, before);
+          life.checks().afterSuperblock(this, before, superblockOfBroken);
         }
       }
     }

@@ -454,8 +454,7 @@ final class Life {
 
   private void crash(boolean cacheLost) {
     noteCrash();
-    // The error of that flush was told to a process that is gone: nobody can know any more.
-    boolean lost = cacheLost || checks.isLostDataUnrecorded();
+    boolean lost = cacheLost || isDataLost();
     world.tally.crashes++;
     coverage().reached(lost ? State.POWER_CUT : State.PROCESS_KILL);
     dead = true;
@@ -468,9 +467,14 @@ final class Life {
         });
   }
 
+  /** The error of that flush was told to a process that is gone: nobody can know any more. */
+  private boolean isDataLost() {
+    return mirror != null && checks.isLostDataUnrecorded();
+  }
+
   private void end(boolean cacheLost) {
     if (!cacheLost && !dead) {
-      cacheLost = random.nextBoolean();
+      cacheLost = random.nextBoolean() || isDataLost();
     }
     world.cacheLost = cacheLost;
     world.expected.crash(cacheLost);

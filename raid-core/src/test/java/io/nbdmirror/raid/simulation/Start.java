@@ -138,10 +138,29 @@ record Start(
       coverage.reached(State.ASSEMBLY_REFUSED_AS_INCOMPLETE);
     } else if (why.contains("is split") && isSplit(given)) {
       coverage.reached(State.ASSEMBLY_REFUSED_AS_SPLIT);
+    } else if (why.contains("no member in sync") && areAllCalledOut(given)) {
+      coverage.reached(State.ASSEMBLY_REFUSED_AS_INCOMPLETE);
     } else if (!upset) {
       throw new Violation(
           "I10: a member that holds everything was given and assembly is refused: " + why);
     }
+  }
+
+  /**
+   * Whether a fresher one, which is being rebuilt and cannot serve alone, says of each that holds
+   * data that the array went on without it: only one that is not given would know better.
+   */
+  private static boolean areAllCalledOut(List<SimulatedDevice> given) {
+    List<OnDisk> superblocks = given.stream().map(OnDisk::of).toList();
+    return superblocks.stream()
+        .filter(one -> one.countsItselfIn() && !one.isRebuilding())
+        .allMatch(one ->
+            superblocks.stream()
+                .anyMatch(other ->
+                    other.isRebuilding()
+                        && other.countsItselfIn()
+                        && other.events() > one.events()
+                        && !other.countsIn(one)));
   }
 
   private static boolean isSplit(List<SimulatedDevice> given) {

@@ -105,6 +105,8 @@ final class Verbs {
     String path =
         any(paths(random.nextInt(4) == 0 ? ArrayStatus.Role.SPARE : ArrayStatus.Role.FAULTY));
     if (!path.isEmpty()) {
+      // Until the array has closed it, it is locked.
+      life.busy(path);
       mirror
           .membership()
           .remove(path, answer(State.MEMBER_REMOVED, State.VERB_REFUSED, () -> life.reopen(path)));
