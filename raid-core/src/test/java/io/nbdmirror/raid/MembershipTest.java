@@ -17,7 +17,9 @@ import io.nbdmirror.raid.status.ArrayStatus.SyncAction;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -270,6 +272,54 @@ class MembershipTest {
     settle();
     assertThat(cuts[0]).isGreaterThan(20);
     assertThat(cuts[1]).as("cuts that found it being rebuilt").isGreaterThan(5);
+  }
+
+  /** The others may know already what its own superblock does not say yet. */
+  @Test
+  void aReplacementThatIsCutAnywhereIsTakenUpAgainOrASpare() {
+    client.write(0, SIZE, 'a');
+    settle();
+    SimulatedDevice fresh = newDevice("fresh", array.scheduler);
+    List<SimulatedDevice> disks = List.of(array.devices.get(0), array.devices.get(1), fresh);
+    Set<Role> found = EnumSet.noneOf(Role.class);
+    int[] cuts = {0};
+    for (SimulatedDevice disk : disks) {
+      disk.listen((ignored, event) -> {
+        if (changes(event) && superblock(fresh).magic() == MdSuperblock.MAGIC) {
+          found.add(replacedAfterCut(disks, ++cuts[0]));
+        }
+      });
+    }
+    mirror.membership().replace("member1", fresh, failure -> assertThat(failure).isNull());
+    settle();
+    assertThat(found).contains(Role.SPARE, Role.REBUILDING, Role.IN_SYNC);
+  }
+
+  /** What the new member is after the cut; nothing is lost, and in the end all are the same. */
+  private Role replacedAfterCut(List<SimulatedDevice> disks, int seed) {
+    SimulatedScheduler later = new SimulatedScheduler(seed);
+    List<SimulatedDevice> after = new ArrayList<>();
+    for (SimulatedDevice disk : disks) {
+      after.add(disk.forkAfterPowerCut(seed, later));
+    }
+    Mirror again = new TestArray(array, later, after).assemble(after, false);
+    Role role = roleOf(again, "fresh");
+    later.advance(30 * SECOND);
+    for (int i = 0; i < disks.size(); i++) {
+      if (roleOf(again, disks.get(i).path()) == Role.IN_SYNC) {
+        assertThat(data(after.get(i))).as("cut %d", seed).isEqualTo(data(disks.get(0)));
+      }
+    }
+    assertThat(again.status().members()).filteredOn(m -> m.role() == Role.IN_SYNC).hasSize(2);
+    return role;
+  }
+
+  private static Role roleOf(Mirror mirror, String path) {
+    return mirror.status().members().stream()
+        .filter(member -> member.path().equals(path))
+        .map(ArrayStatus.Member::role)
+        .findFirst()
+        .orElse(Role.MISSING);
   }
 
   private static boolean changes(DeviceEvent event) {

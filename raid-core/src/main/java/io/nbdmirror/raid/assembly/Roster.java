@@ -176,12 +176,32 @@ final class Roster {
     } else if (superblock.hasFeature(MdSuperblock.FEATURE_REPLACEMENT)) {
       replacements.add(new Placed(candidate, role, isRebuilding(candidate)));
     } else {
-      Placed earlier = bySlot.putIfAbsent(role, new Placed(candidate, role, lacksData(candidate)));
-      if (earlier != null) {
-        throw new AssemblyException(
-            "%s and %s both hold slot %d of array %s"
-                .formatted(path, earlier.candidate.device().path(), role, freshest.setName()));
-      }
+      placeIn(role, new Placed(candidate, role, lacksData(candidate)));
+    }
+  }
+
+  /**
+   * Of two in one slot, the one that does not know of it yet was about to become the replacement of
+   * the other.
+   */
+  private void placeIn(int slot, Placed placed) throws AssemblyException {
+    Placed earlier = bySlot.putIfAbsent(slot, placed);
+    if (earlier == null) {
+      return;
+    }
+    if (!placed.candidate.countsItselfIn()) {
+      replacements.add(placed);
+    } else if (!earlier.candidate.countsItselfIn()) {
+      bySlot.put(slot, placed);
+      replacements.add(earlier);
+    } else {
+      throw new AssemblyException(
+          "%s and %s both hold slot %d of array %s"
+              .formatted(
+                  placed.candidate.device().path(),
+                  earlier.candidate.device().path(),
+                  slot,
+                  freshest.setName()));
     }
   }
 
@@ -288,6 +308,7 @@ final class Roster {
     bySlot.values().forEach(each -> members.add(member(each, each.rebuilding)));
     for (Placed replacement : replacements) {
       Member member = member(replacement, true);
+      Recovery.markReplacement(member.superblock());
       member.setReplacement(true);
       members.add(member);
     }

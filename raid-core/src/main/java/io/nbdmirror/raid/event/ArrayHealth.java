@@ -262,6 +262,7 @@ public final class ArrayHealth implements BitmapOwner {
 
   private void breakArray(DeviceException failure) {
     if (broken == null) {
+      updates.keepActive();
       broken =
           new DeviceException(
               Errno.EIO,

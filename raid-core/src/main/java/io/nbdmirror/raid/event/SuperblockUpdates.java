@@ -151,6 +151,11 @@ public final class SuperblockUpdates {
     request(1);
   }
 
+  /** The array is broken: from now on no superblock says clean. */
+  void keepActive() {
+    wantActive = true;
+  }
+
   /** A member failed or is absent, or the bitmap was kicked. */
   public void recordFailure() {
     request(FAILURE_UPDATES);

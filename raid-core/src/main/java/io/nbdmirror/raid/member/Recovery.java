@@ -30,6 +30,11 @@ public final class Recovery {
   /** It lacks everything, and is to take the place of the one in its slot when it has it. */
   public static void asReplacement(MdSuperblock superblock) {
     from(superblock, 0);
+    markReplacement(superblock);
+  }
+
+  /** It is to take the place of the one in its slot when it has all data. */
+  public static void markReplacement(MdSuperblock superblock) {
     superblock.setFeatureMap(superblock.featureMap() | MdSuperblock.FEATURE_REPLACEMENT);
   }
 

@@ -23,8 +23,9 @@ final class SeedRun {
       SplittableRandom starts = world.random.split();
       int lonely = 0;
       while (world.tally.operations < steps && lonely < 4) {
-        Life life = new Life(world);
-        life.run(Start.draw(world, starts), 10 + starts.nextInt(LIFE_OPERATIONS));
+        // First: it may take disks away.
+        Start start = Start.draw(world, starts);
+        new Life(world).run(start, 10 + starts.nextInt(LIFE_OPERATIONS));
         AtRest.check(world);
         if (starts.nextInt(6) == 0) {
           Reassembly.ofSomeSubset(world, starts);
