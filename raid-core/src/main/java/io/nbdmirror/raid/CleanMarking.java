@@ -44,6 +44,7 @@ final class CleanMarking {
   private boolean held;
   private boolean flushing;
   private long startedAtLastTick;
+  private long startedAtFlush;
   private int quietTicks;
 
   CleanMarking(
@@ -118,13 +119,15 @@ final class CleanMarking {
       quietTicks = 0;
     } else if (++quietTicks >= TICKS && !flushing && mayBeClean()) {
       flushing = true;
+      startedAtFlush = writes.started();
       health.flushMembers(this::flushed);
     }
   }
 
   private void flushed(@Nullable DeviceException failure) {
     flushing = false;
-    if (failure == null && writes.started() == startedAtLastTick && mayBeClean()) {
+    // Ticks go on meanwhile: what was written since the flush began it does not cover.
+    if (failure == null && writes.started() == startedAtFlush && mayBeClean()) {
       cancel();
       updates.markClean();
     }

@@ -105,6 +105,25 @@ class CleanMarkingTest {
     assertThat(isClean()).isTrue();
   }
 
+  /** The flush does not cover it, however long the flush takes and the array is quiet again. */
+  @Test
+  void whatIsWrittenDuringALongFlushIsFlushedBeforeASuperblockSaysClean() {
+    write();
+    SimulatedDevice device = array.devices.getFirst();
+    device.inject(SimulatedFault.slow(600 * MILLI).on(Operation.FLUSH).once());
+    List<Boolean> unflushed = new ArrayList<>();
+    device.listen((ignored, event) -> {
+      if (event.is(DeviceEvent.Phase.SUBMITTED, Operation.WRITE) && event.offsetBytes() == 4096) {
+        unflushed.add(device.hasUnflushedWrites(TestArray.DATA_OFFSET_BYTES, SIZE));
+      }
+    });
+    array.scheduler.advance(300 * MILLI);
+    write();
+    array.scheduler.advance(3 * SECOND);
+    assertThat(isClean()).isTrue();
+    assertThat(unflushed).as("I8").containsExactly(false);
+  }
+
   @Test
   void aWriteDuringTheFlushKeepsTheArrayActive() {
     write();
