@@ -12,6 +12,8 @@ import io.nbdmirror.io.simulation.Outcome;
 import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.io.simulation.SimulatedFault;
 import io.nbdmirror.raid.superblock.MdSuperblock;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -110,6 +112,29 @@ class FoundBySimulationTest {
     later.scheduler.runUntilIdle();
     assertThat(readAfterFailure).as("I4").isEmpty();
     assertThat(later.dataOf(2)).isEqualTo(later.dataOf(1));
+  }
+
+  @Test
+  void whatASourceSaysAfterItFailedIsNotAnswered() {
+    TestArray array = new TestArray(1, 2, SIZE, CHUNK, Latency.LATER);
+    ArrayClient client = new ArrayClient(array, array.assemble());
+    client.submit(0, 4096, 1);
+    // Not so long that it is marked clean.
+    array.scheduler.runUntilIdle();
+    TestArray later = array.afterCut(1, false);
+    SimulatedDevice source = later.devices.getFirst();
+    source.writeNow(DATA, sector(7));
+    source.inject(SimulatedFault.slow(50_000_000).on(Operation.EXTENTS));
+    Mirror mirror = later.assemble();
+    source.inject(SimulatedFault.slow(20_000_000).on(Operation.READ));
+    ByteBuf slow = Unpooled.directBuffer(512, 512);
+    Outcome slowRead = new Outcome();
+    mirror.read(0, slow, 0, 512, slowRead);
+    mirror.membership().fail("member0", failure -> assertThat(failure).isNull());
+    later.scheduler.advance(10_000_000);
+    assertThat(new ArrayClient(later, mirror).readAtOnce(1, 0, 512).getFirst()).containsOnly(1);
+    later.scheduler.runUntil(slowRead::done);
+    assertThat(slow.getByte(0)).as("I4").isEqualTo((byte) 1);
   }
 
   private static boolean extentsAskedTwice(SimulatedDevice device) {

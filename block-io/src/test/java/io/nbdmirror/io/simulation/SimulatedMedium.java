@@ -89,11 +89,11 @@ final class SimulatedMedium {
   }
 
   /**
-   * What a failed flush does to a page cache: what it should have kept stays readable and is never
-   * written.
+   * What a failed flush does to a page cache: data that it should have kept stays readable and is
+   * never written. A hole is the filesystem's to keep, in its journal: it takes another flush.
    */
   void forget(long tick) {
-    pending.removeIf(write -> write.completedAt < tick);
+    pending.removeIf(write -> write.completedAt < tick && write.kind != PendingWrite.Kind.HOLE);
   }
 
   /** Sets contents that have always been there. */

@@ -69,6 +69,12 @@ public final class SuperblockUpdates {
   /** Updates that are to follow the one that runs, or the next. */
   private int owed;
 
+  /**
+   * A member is an event behind. It is brought up to the count there is first: another one, cut
+   * short, could leave it two behind, and so out.
+   */
+  private boolean uneven;
+
   private boolean running;
   private long runningEvents;
   private int pending;
@@ -94,6 +100,9 @@ public final class SuperblockUpdates {
     this.failures = failures;
     this.readOnly = readOnly;
     writer = new SuperblockWriter(members);
+    uneven =
+        members.all().stream()
+            .anyMatch(member -> member.isWritable() && member.superblock().events() != events);
     owed = bitmap.place().kind() == BitmapPlace.Kind.INTERNAL ? 0 : PASSING_UPDATES;
   }
 
@@ -203,9 +212,10 @@ public final class SuperblockUpdates {
 
   private void start() {
     // The first of those that were asked for is this one.
-    owed = Math.max(owed, asked - 1);
+    owed = Math.max(owed, asked - 1) + (uneven ? 1 : 0);
     asked = 0;
-    runningEvents = events + 1;
+    runningEvents = uneven ? events : events + 1;
+    uneven = false;
     updates++;
     if (bitmap.isTrusted()) {
       WriteIntentBitmap current = bitmap.current();

@@ -158,7 +158,10 @@ final class ReadRequest implements Completion, ReadPath.Mender.Listener {
     Member asked = member;
     assert asked != null : "a read is answered that nobody was asked";
     asked.readEnded();
-    if (failure == null) {
+    if (failure == null && asked.isFaulty()) {
+      // Others may have read from another one since: what this one said counts no more (I4).
+      piece(start);
+    } else if (failure == null) {
       long now = path.clock.nanoTime();
       asked.readLatency().sample(now, now - startNanos, pieceEnd - pieceStart);
       if (pieceEnd < end) {

@@ -32,6 +32,31 @@ class AssemblyTest {
     assertThat(roles(array.assemble())).containsOnly(ArrayStatus.Role.IN_SYNC);
   }
 
+  /** Else the next update, cut before it reaches the one that is behind, leaves that one out. */
+  @Test
+  void aMemberOneEventBehindIsBroughtLevelBeforeTheCountGoesOn() {
+    change(
+        0,
+        superblock -> {
+          superblock.setEvents(11);
+          superblock.setResyncOffset(0);
+        });
+    setBitmapEvents(11);
+    array.assemble();
+    int[] cuts = {0};
+    for (SimulatedDevice device : array.devices) {
+      device.listen((ignored, event) -> {
+        if (event.is(DeviceEvent.Phase.COMPLETED, Operation.WRITE)) {
+          TestArray later = array.afterCut(++cuts[0], true);
+          assertThat(roles(later.assemble())).containsOnly(ArrayStatus.Role.IN_SYNC);
+        }
+      });
+    }
+    array.scheduler.advance(5_000_000_000L);
+    assertThat(cuts[0]).isGreaterThan(5);
+    assertThat(array.superblock(1).events()).isGreaterThan(11);
+  }
+
   @Test
   void aStaleMemberIsLeftOutAndOnlyWithLeave() {
     change(0, superblock -> superblock.setEvents(12));
