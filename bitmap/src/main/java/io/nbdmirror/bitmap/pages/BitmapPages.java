@@ -295,7 +295,7 @@ public final class BitmapPages {
     if (!success) {
       return;
     }
-    memory.durable.put(0, memory.snapshot, 0, PAGE_BYTES);
+    memory.snapshotWritten();
     if (page > 0
         && memory.setBits == 0
         && !attributes.test(page, DIRTY)

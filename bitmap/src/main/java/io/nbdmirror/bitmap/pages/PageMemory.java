@@ -42,6 +42,13 @@ final class PageMemory {
     }
   }
 
+  /** The snapshot is on the medium; what was cleared since is about to go again. */
+  void snapshotWritten() {
+    for (int at = 0; at < PAGE_BYTES; at += Long.BYTES) {
+      durable.putLong(at, snapshot.getLong(at) & image.getLong(at));
+    }
+  }
+
   void forgetDurable() {
     for (int at = 0; at < PAGE_BYTES; at += Long.BYTES) {
       durable.putLong(at, 0);

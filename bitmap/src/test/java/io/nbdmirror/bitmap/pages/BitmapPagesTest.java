@@ -41,6 +41,18 @@ class BitmapPagesTest {
     assertThat(pages.isDurable(5)).as("I1").isFalse();
   }
 
+  /** It is on the medium then, but the next write of the page takes it away. */
+  @Test
+  void aBitClearedWhileItsPageIsWrittenIsNotDurableAfterwards() {
+    pages.set(5);
+    pages.startWrite(0);
+    pages.endWrite(0, true);
+    pages.startWrite(0);
+    pages.clear(5);
+    pages.endWrite(0, true);
+    assertThat(pages.isDurable(5)).as("I1").isFalse();
+  }
+
   @Test
   void theSnapshotStaysWhileTheImageChanges() {
     pages.set(5);

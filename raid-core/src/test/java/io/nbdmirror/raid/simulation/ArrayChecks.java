@@ -8,6 +8,7 @@ import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.raid.simulation.Coverage.State;
 import io.nbdmirror.raid.status.ArrayStatus;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -166,16 +167,18 @@ final class ArrayChecks {
     if (before.isMember() && before.isRebuilding() && !now.isRebuilding() && now.countsItselfIn()) {
       life.rebuilt(disk.disk());
     }
-    if (!now.isClean() || before.isClean()) {
+    Roles roles = life.roles();
+    // What a member that hung says when it comes back is out of date.
+    boolean isOut = !roles.isInSync(disk.disk()) && !roles.rebuilding().contains(disk.disk());
+    if (!now.isClean() || before.isClean() || isOut) {
       return;
     }
     life.coverage().reached(State.MARKED_CLEAN);
-    Roles roles = life.roles();
     require(!wasBroken, "I7: a broken array is marked clean on %s", disk.disk().path());
     SimulatedDevice first = roles.inSync().getFirst();
     for (SimulatedDevice member : roles.inSync()) {
       require(
-          !member.hasUnflushedWrites(OnDisk.DATA, life.sizeBytes()),
+          !member.hasUnflushedWrites(OnDisk.DATA, life.sizeBytes()) || isAllDurable(member),
           "I8: %s says clean while %s has data that is not durable",
           disk.disk().path(),
           member.path());
@@ -190,6 +193,15 @@ final class ArrayChecks {
             differences);
       }
     }
+  }
+
+  /** What is not flushed is there already: what mends a read error writes no more. */
+  private boolean isAllDurable(SimulatedDevice member) {
+    return life.zones().stream()
+        .allMatch(zone ->
+            Arrays.equals(
+                member.readNow(OnDisk.DATA + zone.start(), zone.length()),
+                member.readDurable(OnDisk.DATA + zone.start(), zone.length())));
   }
 
   /**

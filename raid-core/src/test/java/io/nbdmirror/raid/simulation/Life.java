@@ -165,6 +165,10 @@ final class Life {
     return world.shape.sizeBytes();
   }
 
+  List<Shape.Zone> zones() {
+    return world.shape.zones();
+  }
+
   Disks disks() {
     return disks;
   }
