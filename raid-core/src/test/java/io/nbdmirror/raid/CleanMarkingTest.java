@@ -3,10 +3,12 @@ package io.nbdmirror.raid;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.nbdmirror.io.DeviceException;
+import io.nbdmirror.io.Errno;
 import io.nbdmirror.io.simulation.DeviceEvent;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.io.simulation.SimulatedFault;
+import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.util.ArrayList;
 import java.util.List;
@@ -122,6 +124,26 @@ class CleanMarkingTest {
     array.scheduler.advance(3 * SECOND);
     assertThat(isClean()).isTrue();
     assertThat(unflushed).as("I8").containsExactly(false);
+  }
+
+  /** The bitmap cannot be written, nor the superblock that says so; but the next one can. */
+  @Test
+  void aBrokenArrayIsNotMarkedClean() {
+    TestArray alone = new TestArray(7, 1, SIZE, CHUNK);
+    Mirror single = alone.assemble();
+    new ArrayClient(alone, single).submit(0, 4096, 1);
+    alone.scheduler.advance(10 * MILLI);
+    failWriteOnce(alone.devices.getFirst(), TestArray.BITMAP_OFFSET_BYTES);
+    failWriteOnce(alone.devices.getFirst(), 4096);
+    alone.scheduler.advance(SECOND);
+    assertThat(single.status().state()).isEqualTo(ArrayStatus.State.BROKEN);
+    assertThat(alone.superblock(0).resyncOffset())
+        .as("I7")
+        .isNotEqualTo(MdSuperblock.RESYNC_OFFSET_CLEAN);
+  }
+
+  private static void failWriteOnce(SimulatedDevice device, long offset) {
+    device.inject(SimulatedFault.failing(Errno.EIO).on(Operation.WRITE).within(offset, 512).once());
   }
 
   @Test

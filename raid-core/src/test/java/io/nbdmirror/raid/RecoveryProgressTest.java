@@ -228,6 +228,23 @@ class RecoveryProgressTest {
     addFresh();
   }
 
+  @Test
+  void aFlushIsDoneByAMemberThatHasBeenRebuiltMeanwhile() {
+    start();
+    slowWrites(1, 0, SIZE);
+    addFresh();
+    array.devices.getFirst().inject(SimulatedFault.stuck().on(Operation.FLUSH).once());
+    AtomicReference<@Nullable DeviceException> answer = ArrayClient.unanswered();
+    mirror.flush(answer::set);
+    array.scheduler.runUntil(() -> mirror.status().members().get(1).role() == Role.IN_SYNC);
+    assertThat(answer.get()).hasMessage("no answer");
+    array.scheduler.advance(40 * SECOND);
+    assertThat(mirror.status().members())
+        .extracting(ArrayStatus.Member::role)
+        .contains(Role.FAULTY);
+    assertThat(answer.get()).isNull();
+  }
+
   private void slowWrites(long seconds, long start, long end) {
     fresh.inject(
         SimulatedFault.slow(seconds * SECOND)

@@ -14,6 +14,7 @@ import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.MemberState;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.superblock.MdSuperblock;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -276,8 +277,12 @@ public final class ArrayHealth implements BitmapOwner {
   /** One flush of every member that gets writes. */
   private final class FlushAll {
     private final Completion done;
+    private final List<Member> asked = members.all();
     private int pending = 1;
+
+    /** Who was flushed: one bit for each of {@code asked}. */
     private int flushed;
+
     private @Nullable DeviceException failure;
 
     FlushAll(Completion done) {
@@ -285,20 +290,20 @@ public final class ArrayHealth implements BitmapOwner {
     }
 
     void start() {
-      for (Member member : members.all()) {
+      for (int i = 0; i < asked.size(); i++) {
+        Member member = asked.get(i);
         if (member.isWritable()) {
           pending++;
-          member.flush(memberFailure -> memberFlushed(member, memberFailure));
+          int bit = 1 << i;
+          member.flush(memberFailure -> memberFlushed(member, bit, memberFailure));
         }
       }
       oneDone();
     }
 
-    private void memberFlushed(Member member, @Nullable DeviceException memberFailure) {
+    private void memberFlushed(Member member, int bit, @Nullable DeviceException memberFailure) {
       if (memberFailure == null) {
-        if (member.isInSync()) {
-          flushed++;
-        }
+        flushed |= bit;
       } else {
         failure = memberFailure;
         flushFailed(member, memberFailure);
@@ -306,12 +311,22 @@ public final class ArrayHealth implements BitmapOwner {
       oneDone();
     }
 
+    /** One that was being rebuilt when it began has all data by now. */
+    private boolean isInSyncFlushed() {
+      for (int i = 0; i < asked.size(); i++) {
+        if ((flushed & 1 << i) != 0 && asked.get(i).isInSync()) {
+          return true;
+        }
+      }
+      return false;
+    }
+
     private void oneDone() {
       if (--pending == 0) {
         if (broken != null) {
           done.completed(broken);
         } else {
-          done.completed(flushed > 0 ? null : failure);
+          done.completed(isInSyncFlushed() ? null : failure);
         }
       }
     }

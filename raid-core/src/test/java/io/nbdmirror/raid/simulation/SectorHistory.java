@@ -37,6 +37,12 @@ final class SectorHistory {
 
   private boolean pinnedDurably;
 
+  /**
+   * Reads come from another member than before, in whose cache a newer write may lie under what is
+   * read: the rest of a block that was written over it.
+   */
+  private boolean isElsewhere;
+
   /** The newest write before the crash that it was read after. */
   private long pinnedAt;
 
@@ -132,6 +138,7 @@ final class SectorHistory {
     crashed = last;
     if (cacheLost) {
       cut = last;
+      isElsewhere = false;
       acknowledged = durable;
       if (!pinnedDurably) {
         pinned = null;
@@ -155,6 +162,7 @@ final class SectorHistory {
 
   /** The member that reads came from is another now: what was read may change once (I4). */
   void sourceChanged() {
+    isElsewhere = true;
     if (pinned != null) {
       if (versions.stream().anyMatch(v -> v.sequence > pinnedAt && v.bytes != null)) {
         unknownBefore = Long.MAX_VALUE;
@@ -238,7 +246,7 @@ final class SectorHistory {
     if (read != null) {
       pinned = read;
       pinnedAt = crashed;
-      pinnedDurably = read.sequence <= cut;
+      pinnedDurably = read.sequence <= cut && !isElsewhere;
       tail = last == crashed ? read : tail;
     }
   }
