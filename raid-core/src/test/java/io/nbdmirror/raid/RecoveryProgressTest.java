@@ -228,6 +228,24 @@ class RecoveryProgressTest {
     addFresh();
   }
 
+  /** What it is told and the last member in sync is not must not make that one look old. */
+  @Test
+  void aMemberThatIsRebuiltIsNotWrittenOnWhenTheArrayIsBroken() {
+    start();
+    array
+        .devices
+        .getFirst()
+        .inject(
+            SimulatedFault.failing(Errno.EIO).on(Operation.WRITE).within(4096, MdSuperblock.BYTES));
+    slowWrites(1, 0, SIZE);
+    mirror.membership().add(fresh, failure -> {});
+    array.scheduler.advance(10 * SECOND);
+    assertThat(mirror.status().state()).isEqualTo(ArrayStatus.State.BROKEN);
+    List<SimulatedDevice> disks = afterPowerCut();
+    Mirror again = new TestArray(array, later, disks).assemble(disks, false);
+    assertThat(again.status().members().getFirst().role()).isEqualTo(Role.IN_SYNC);
+  }
+
   @Test
   void aFlushIsDoneByAMemberThatHasBeenRebuiltMeanwhile() {
     start();

@@ -263,7 +263,7 @@ public final class ArrayHealth implements BitmapOwner {
 
   private void breakArray(DeviceException failure) {
     if (broken == null) {
-      updates.keepActive();
+      updates.end();
       broken =
           new DeviceException(
               Errno.EIO,

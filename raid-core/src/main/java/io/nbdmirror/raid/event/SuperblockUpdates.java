@@ -76,6 +76,7 @@ public final class SuperblockUpdates {
   private boolean uneven;
 
   private boolean running;
+  private boolean ended;
   private long runningEvents;
   private int pending;
   private long updates;
@@ -160,9 +161,14 @@ public final class SuperblockUpdates {
     request(1);
   }
 
-  /** The array is broken: from now on no superblock says clean. */
-  void keepActive() {
-    wantActive = true;
+  /**
+   * The array is broken: no update begins any more. It would reach those that are being rebuilt,
+   * and take them too far ahead of the last member in sync, or say clean.
+   */
+  void end() {
+    ended = true;
+    asked = 0;
+    owed = 0;
   }
 
   /** A member failed or is absent, or the bitmap was kicked. */
@@ -199,7 +205,7 @@ public final class SuperblockUpdates {
   }
 
   private void request(int count) {
-    if (readOnly) {
+    if (readOnly || ended) {
       return;
     }
     asked = Math.max(asked, count);
@@ -211,6 +217,10 @@ public final class SuperblockUpdates {
   }
 
   private void start() {
+    if (ended) {
+      wake();
+      return;
+    }
     // The first of those that were asked for is this one.
     owed = Math.max(owed, asked - 1) + (uneven ? 1 : 0);
     asked = 0;

@@ -287,6 +287,8 @@ final class Life {
           member.path(),
           world.current);
     }
+    // Whoever starts in spite of what cannot be read may split it.
+    world.mayBeSplit |= upsets.happened() > 0;
     return anyCurrent ? assembled : null;
   }
 

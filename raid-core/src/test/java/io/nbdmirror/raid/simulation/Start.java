@@ -24,7 +24,12 @@ record Start(
   /** Draws one. */
   static Start draw(World world, SplittableRandom random) {
     List<SimulatedDevice> eligible = eligible(world);
-    Violation.require(!eligible.isEmpty(), "I3: of %s each is called out", world.current);
+    if (eligible.isEmpty()) {
+      Violation.require(world.mayBeSplit, "I3: of %s each is called out", world.current);
+      world.disks.members.stream()
+          .filter(device -> world.current.contains(device.path()))
+          .forEach(eligible::add);
+    }
     List<SimulatedDevice> given = members(world.disks, eligible);
     int all = given.size();
     if (isSplit(given)) {

@@ -17,6 +17,9 @@ final class World {
   /** Names of the members that hold everything acknowledged. */
   final Set<String> current = new LinkedHashSet<>();
 
+  /** Whether an array was started while a disk could not be read. */
+  boolean mayBeSplit;
+
   /** Whether the last life ended with the loss of what was not flushed. */
   boolean cacheLost;
 
