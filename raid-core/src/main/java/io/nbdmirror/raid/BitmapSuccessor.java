@@ -126,14 +126,15 @@ final class BitmapSuccessor implements BitmapOwner {
     }
     ArrayBitmap.Kept old = bitmap.exchange(kept);
     if (health.memberFailures() != failuresBefore) {
-      takeOverFailures();
+      // A member failed while the new bitmap was being written, and only the old one was told (I5).
+      kept.bitmap().markAllNeeded();
     }
+    dropFailed();
     return old;
   }
 
-  /** A member failed while the new bitmap was being written, and only the old one was told (I5). */
-  private void takeOverFailures() {
-    kept.bitmap().markAllNeeded();
+  /** Its place was chosen before writes were held: a member may have failed since. */
+  private void dropFailed() {
     for (Member member : members.all()) {
       if (!member.isWritable()) {
         bitmap.drop(member.device());

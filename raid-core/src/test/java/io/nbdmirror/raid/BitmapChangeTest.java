@@ -185,6 +185,30 @@ class BitmapChangeTest {
     assertThat(array.bit(20)).isTrue();
   }
 
+  /** It was one of those that the new bitmap was to be kept on. */
+  @Test
+  void aMemberThatFailsBeforeWritesAreHeldIsNotWrittenAnyMore() {
+    SimulatedDevice failing = array.devices.get(1);
+    failing.inject(
+        SimulatedFault.failing(Errno.EIO)
+            .on(Operation.WRITE)
+            .within(TestArray.DATA_OFFSET_BYTES, SIZE));
+    AtomicReference<@Nullable DeviceException> write = client.submit(0, 512, 1);
+    array.scheduler.runUntil(() -> mirror.bitmap().counters().writes(0) > 0 && isWritten(failing));
+    AtomicReference<@Nullable DeviceException> changed = ask(BitmapTarget.onMembers(OTHER_CHUNK));
+    array.scheduler.runUntilIdle();
+    assertThat(write.get()).isNull();
+    assertThat(changed.get()).isNull();
+    assertThat(mirror.status().state()).isEqualTo(ArrayStatus.State.DEGRADED);
+    int before = failing.trace().size();
+    client.write(5 * CHUNK, 512, 1);
+    assertThat(failing.trace()).hasSize(before);
+  }
+
+  private static boolean isWritten(SimulatedDevice device) {
+    return device.trace().getLast().offsetBytes() >= TestArray.DATA_OFFSET_BYTES;
+  }
+
   @Test
   void twoChangesAtOnceAreRefused() {
     AtomicReference<@Nullable DeviceException> first = ask(toFile());
