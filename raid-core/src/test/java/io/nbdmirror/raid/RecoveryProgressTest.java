@@ -99,6 +99,24 @@ class RecoveryProgressTest {
     assertThat(superblock(fresh).resyncOffset()).isEqualTo(MdSuperblock.RESYNC_OFFSET_CLEAN);
   }
 
+  @Test
+  void oneThatCannotBeMadeTheSameAgainIsNotRebuiltAnyFurther() {
+    recoverSlowly();
+    array.scheduler.advance(14 * SECOND);
+    failOnce(array.devices.getFirst());
+    array
+        .devices
+        .getFirst()
+        .inject(
+            SimulatedFault.failing(Errno.EIO)
+                .on(Operation.READ)
+                .within(TestArray.DATA_OFFSET_BYTES + 8192, 4096));
+    ArrayClient client = new ArrayClient(array, mirror);
+    assertThat(client.write(8192, 4096, 'b')).isNotNull();
+    array.scheduler.advance(100 * SECOND);
+    assertThat(mirror.status().members().get(1).role()).as("I13").isEqualTo(Role.FAULTY);
+  }
+
   private static void failOnce(SimulatedDevice device) {
     device.inject(
         SimulatedFault.failing(Errno.EIO)

@@ -2,6 +2,7 @@ package io.nbdmirror.raid;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.Errno;
 import io.nbdmirror.io.simulation.DeviceEvent;
 import io.nbdmirror.io.simulation.Operation;
@@ -10,9 +11,12 @@ import io.nbdmirror.io.simulation.SimulatedFault;
 import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.superblock.MdSuperblock;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Resync after an unclean stop: what is copied, from where, and what clients see meanwhile. */
@@ -81,6 +85,25 @@ class ResyncTest {
           .forEach(bytes -> assertThat(bytes).as("I4").containsOnly('P'));
     }
     assertThat(mirror.status().sync().action()).isEqualTo(ArrayStatus.SyncAction.RESYNC);
+  }
+
+  /** Reads would come from the other member from then on. */
+  @Test
+  void theSourceIsNotMadeWriteMostlyBeforeTheResyncIsDone() {
+    fill(0, 0, SIZE, 'P');
+    fill(1, 0, SIZE, 'Q');
+    unclean(0, 1, 2, 3);
+    Mirror mirror = array.assemble();
+    List<@Nullable DeviceException> answers = new ArrayList<>();
+    mirror.membership().setWriteMostly("member0", true, answers::add);
+    ArrayClient client = new ArrayClient(array, mirror);
+    assertThat(client.readAtOnce(1, 0, 4096).getFirst()).as("I4").containsOnly('P');
+    array.scheduler.advance(SECOND);
+    mirror.membership().setWriteMostly("member0", true, answers::add);
+    array.scheduler.advance(SECOND);
+    assertThat(answers).hasSize(2);
+    assertThat(answers.getFirst()).hasMessageContaining("has a resync to do");
+    assertThat(answers.get(1)).isNull();
   }
 
   @Test

@@ -227,12 +227,18 @@ public final class Membership {
         });
   }
 
-  /** Makes a member one that is read last, or one like the others. */
+  /** Makes a member one that is read last, or one like the others. Refused during a resync. */
   public void setWriteMostly(String path, boolean writeMostly, Completion done) {
     withMember(
         path,
         done,
         (member, end) -> {
+          if (sync.isInDoubt()) {
+            // The source would become another one, and what was read might read otherwise (I4).
+            throw Refusal.because(
+                "array %s has a resync to do, and is read from one member until then: try again when it is done"
+                    .formatted(name));
+          }
           int flags = member.superblock().devflags();
           member
               .superblock()

@@ -8,9 +8,9 @@ import java.util.BitSet;
 
 /**
  * The chunks in which members in sync may differ from one another, because the array was not
- * stopped cleanly, has grown, or a write failed on the last member in sync and not on one that was
- * being rebuilt. Until a chunk is resynced, reads of it come from the source alone (I4). The bitmap
- * is not exchanged while there is any. Used on the array's loop.
+ * stopped cleanly, has grown, or could not be written and not be made the same again. Until a chunk
+ * is resynced, reads of it come from the source alone (I4). The bitmap is not exchanged while there
+ * is any. Used on the array's loop.
  */
 public final class Doubt implements ReadPath.Doubt {
   private final ArrayBitmap bitmap;

@@ -79,6 +79,11 @@ public final class SyncEngine implements Sweep.Listener {
     return sweep != null && action() != SyncAction.CHECK;
   }
 
+  /** Whether members in sync may differ somewhere. */
+  public boolean isInDoubt() {
+    return !doubt.isEmpty();
+  }
+
   /** What is being done. */
   public SyncAction action() {
     Sweep running = sweep;

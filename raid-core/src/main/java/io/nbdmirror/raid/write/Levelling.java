@@ -11,11 +11,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes members the same again in a range for which none of them had room: each has taken as much
- * as it could, one perhaps more than another. A block that is a hole on any member was one on all
- * before, for they were the same; so it is made one again, which takes no room. The other blocks
- * are there on all members, and are copied from one. The request holds the range. Used once, on the
- * array's loop.
+ * Makes members the same again in a range that those in sync could not write: for lack of room each
+ * may have taken as much as it could, one perhaps more than another; and the last one may have
+ * failed where one that is being rebuilt did not. A block that is a hole on any member in sync was
+ * one on all before, for they were the same; so it is made one again, which takes no room. The
+ * other blocks are there on all members, and are copied from one. The request holds the range. Used
+ * once, on the array's loop.
  */
 final class Levelling {
   /** Told when it is over. */
@@ -88,6 +89,10 @@ final class Levelling {
   }
 
   private void next() {
+    if (path.health.broken() != null) {
+      same = false;
+      at = end;
+    }
     if (at >= end || path.members.writable() < 2) {
       buffer.release();
       done.levelled(same);
@@ -112,7 +117,8 @@ final class Levelling {
   private void punch(long runEnd) {
     pending = 1;
     for (Member member : path.members.all()) {
-      if (member.isWritable()) {
+      // The only one in sync has holes where there are to be some.
+      if (member.isWritable() && !path.members.isLastInSync(member)) {
         pending++;
         member.writeZeroes(
             at, runEnd - at, true, false, failure -> targetDone(member, failure, runEnd));

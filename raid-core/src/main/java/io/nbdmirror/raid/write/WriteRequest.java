@@ -271,33 +271,44 @@ final class WriteRequest extends OrderedRange
   }
 
   /**
-   * One that has no room while another has fails; when none has, that is what the client is told,
-   * and members are made the same again, of which each may have taken a part.
+   * One that has no room while another has fails. When none has, that is what the client is told;
+   * so is the error of the last member in sync, which stays. Each member may have taken a part
+   * then, and one that is being rebuilt all of it: they are made the same again.
    */
   private void judge() {
     failThoseThatMissedIt();
     DeviceException noSpace = null;
     boolean room = false;
+    boolean stays = false;
     for (MemberWrite write : memberWrites) {
       noSpace = write.noSpace() == null ? noSpace : write.noSpace();
       room |= write.isOfMemberInSync() && write.noSpace() == null;
+      stays |= write.isOfMemberInSync() && write.failure() != null;
     }
     if (noSpace != null && !room) {
       failure = new DeviceException(Errno.ENOSPC, String.valueOf(noSpace.getMessage()));
-      if (path.members.writable() > 1 && !path.reads.mayDiffer(startBytes(), endBytes())) {
-        new Levelling(path, startBytes(), endBytes(), this::levelled).start();
-        return;
-      }
+      stays = true;
     } else if (noSpace != null) {
-      for (MemberWrite write : memberWrites) {
-        DeviceException own = write.noSpace();
-        if (own != null) {
-          path.health.writeFailed(write.member(), own);
-        }
-      }
+      failThoseWithoutRoom();
+    }
+    if (stays
+        && path.members.writable() > 1
+        && path.health.broken() == null
+        && !path.reads.mayDiffer(startBytes(), endBytes())) {
+      new Levelling(path, startBytes(), endBytes(), this::levelled).start();
+      return;
     }
     step = Step.REPLY;
     goOn();
+  }
+
+  private void failThoseWithoutRoom() {
+    for (MemberWrite write : memberWrites) {
+      DeviceException own = write.noSpace();
+      if (own != null) {
+        path.health.writeFailed(write.member(), own);
+      }
+    }
   }
 
   /**
@@ -320,34 +331,39 @@ final class WriteRequest extends OrderedRange
     same = areSame;
     if (!same) {
       path.differing.mayDiffer(startBytes(), endBytes());
+      failThoseBeingRebuilt();
     }
     step = Step.REPLY;
     goOn();
   }
 
+  /** They would be in sync one day, and lack what could not be copied to them once more (I13). */
+  private void failThoseBeingRebuilt() {
+    for (MemberWrite write : memberWrites) {
+      if (write.member().isRebuilding()) {
+        path.health.fail(
+            write.member(),
+            new DeviceException(
+                Errno.EIO,
+                "%s took a write that failed on the last member in sync, which cannot be read there"
+                    .formatted(write.member().path())));
+      }
+    }
+  }
+
   private void end() {
     if (failure == null && !isWritten()) {
-      notWritten();
+      for (MemberWrite write : memberWrites) {
+        failure = write.failure() == null ? failure : write.failure();
+      }
+      if (failure == null) {
+        failure = new DeviceException(Errno.EIO, "no member in sync took the write");
+      }
     } else {
       same |= failure == null;
     }
     // One that is the only one has nothing to differ from.
     finish((same || path.members.writable() < 2) && !path.members.isDegraded());
-  }
-
-  /** The last member in sync did not take it, and stays; one that is being rebuilt may have. */
-  private void notWritten() {
-    boolean stays = false;
-    for (MemberWrite write : memberWrites) {
-      failure = write.failure() == null ? failure : write.failure();
-      stays |= write.failure() != null && write.isOfMemberInSync();
-    }
-    if (failure == null) {
-      failure = new DeviceException(Errno.EIO, "no member in sync took the write");
-    }
-    if (stays && path.members.writable() > 1) {
-      path.differing.mayDiffer(startBytes(), endBytes());
-    }
   }
 
   /** Whether every block of it is on a member in sync. */
