@@ -242,7 +242,8 @@ public final class SuperblockUpdates {
     // One more than there are members, so that inline completions do not end the update early.
     pending = 1;
     for (Member member : members.all()) {
-      if (!member.isFaulty()) {
+      // The one before may have broken the array before its call returned.
+      if (!member.isFaulty() && !ended) {
         pending++;
         writer.write(
             member,

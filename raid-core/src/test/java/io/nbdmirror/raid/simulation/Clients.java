@@ -137,6 +137,8 @@ final class Clients {
       return;
     }
     if (failure == null) {
+      // The rest of its first and last sector may be from another member than was read.
+      life.noticeSource();
       change.succeeded(fua);
       life.checks().changed(change, fua);
     } else {

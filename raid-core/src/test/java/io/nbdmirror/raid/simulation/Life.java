@@ -403,6 +403,7 @@ final class Life {
       return;
     }
     if (outcome.succeeded() && quiet) {
+      checks.flushed(flush);
       flush.succeeded();
     }
     coverage().reached(State.CLEAN_STOP);
