@@ -148,6 +148,9 @@ final class DiskWatch implements DeviceListener {
   private void completed(DeviceEvent event) {
     if (event.errno() != 0 && isMember && !life.isAssembling()) {
       life.checks().noteFailure(this, event);
+      if (event.operation() == Operation.READ && isData(event)) {
+        life.readFailed(event.offsetBytes() - OnDisk.DATA, event.lengthBytes());
+      }
     }
     if (event.operation() == Operation.FLUSH) {
       flushes--;

@@ -252,6 +252,17 @@ final class Expected {
     touched.forEach(SectorHistory::sourceChanged);
   }
 
+  /** A member could not be read there: another is, and what that has is written over it. */
+  void sourceFailed(long offset, long length) {
+    sources++;
+    for (SectorHistory history : touched) {
+      long start = (long) history.sector() * Pattern.SECTOR;
+      if (start < offset + length && offset < start + Pattern.SECTOR) {
+        history.sourceChanged();
+      }
+    }
+  }
+
   /**
    * Why the array must not read so after a crash; empty if it may. Remembers nothing.
    *

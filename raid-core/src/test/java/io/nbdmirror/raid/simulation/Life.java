@@ -211,6 +211,11 @@ final class Life {
     world.current.add(member.path());
   }
 
+  /** The model learns where a member could not be read. */
+  void readFailed(long offset, long length) {
+    world.expected.sourceFailed(offset, length);
+  }
+
   /** The model learns when reads begin to come from another member. */
   void noticeSource() {
     SimulatedDevice source = roles().source();

@@ -55,15 +55,29 @@ final class Reassembly {
       }
       byte[] read = new Reassembly(world, disks, given, random).run(i + 1 < times);
       if (read == null) {
-        return;
+        break;
       }
       Violation.require(
           readBefore == null || Arrays.equals(read, readBefore),
           "I4: what was read after a crash reads otherwise after the next");
       readBefore = read;
       // What a kill left in caches, a power cut may take away.
-      disks = disks.afterCrash(random, world.cacheLost);
+      Disks next = disks.afterCrash(random, world.cacheLost);
+      end(disks);
+      disks = next;
     }
+    end(disks);
+  }
+
+  /** So that every buffer is given back. */
+  private static void end(Disks disks) {
+    disks
+        .all()
+        .forEach(device -> {
+          device.releaseAbandoned();
+          device.disappear();
+        });
+    disks.scheduler.runUntilIdle();
   }
 
   /**

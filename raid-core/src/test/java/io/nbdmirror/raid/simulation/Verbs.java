@@ -130,6 +130,8 @@ final class Verbs {
     }
     if (device != null) {
       String path = device.path();
+      // What it held is given up, whether it gets as far as being a member or not.
+      world.current.remove(path);
       mirror.membership().add(device, joining(path, State.MEMBER_ADDED, State.ADD_REFUSED));
     }
   }
