@@ -21,6 +21,8 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How far a recovery is: on the medium, after a crash, under load, and where there are holes. */
 class RecoveryProgressTest {
@@ -144,6 +146,29 @@ class RecoveryProgressTest {
         .filteredOn(member -> member.role() == Role.FAULTY)
         .extracting(ArrayStatus.Member::path)
         .containsExactly("member0");
+  }
+
+  /** What is made the same again may come from the member that failed it. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void whatFailedStaysFailedWhenAnotherGetsInSyncWhileMembersAreMadeTheSame(int slot) {
+    start(slot);
+    SimulatedDevice last = array.devices.get(1 - slot);
+    fresh.inject(SimulatedFault.slow(10 * SECOND).on(Operation.FLUSH));
+    addFresh();
+    array.scheduler.runUntil(() -> mirror.status().sync().doneBytes() == SIZE);
+    failOnce(last);
+    last.inject(
+        SimulatedFault.slow(25 * SECOND)
+            .on(Operation.EXTENTS)
+            .within(TestArray.DATA_OFFSET_BYTES + 8192, 4096));
+    AtomicReference<@Nullable DeviceException> answer =
+        new ArrayClient(array, mirror).submit(8192, 4096, 'b');
+    array.scheduler.runUntil(() -> mirror.status().members().get(slot).role() == Role.IN_SYNC);
+    assertThat(answer.get()).hasMessage("no answer");
+    array.scheduler.advance(30 * SECOND);
+    assertThat(answer.get()).isNotNull().extracting(DeviceException::errno).isEqualTo(Errno.EIO);
+    assertThat(data(fresh)).isEqualTo(array.dataOf(1 - slot));
   }
 
   @Test
@@ -289,11 +314,17 @@ class RecoveryProgressTest {
   }
 
   private void start() {
+    start(1);
+  }
+
+  /** Leaves that slot empty. */
+  private void start(int slot) {
+    String gone = "member" + slot;
     array.scheduler.runUntilIdle();
-    put(array, 0, 0, SIZE, 'a');
-    mirror.membership().fail("member1", failure -> assertThat(failure).isNull());
+    put(array, 1 - slot, 0, SIZE, 'a');
+    mirror.membership().fail(gone, failure -> assertThat(failure).isNull());
     array.scheduler.advance(SECOND);
-    mirror.membership().remove("member1", failure -> assertThat(failure).isNull());
+    mirror.membership().remove(gone, failure -> assertThat(failure).isNull());
     array.scheduler.advance(SECOND);
   }
 

@@ -295,6 +295,8 @@ final class WriteRequest extends OrderedRange
         && path.members.writable() > 1
         && path.health.broken() == null
         && !path.reads.mayDiffer(startBytes(), endBytes())) {
+      // Whoever is in sync by the end may have been given what was there before.
+      failure = failure == null ? failureOfMember() : failure;
       new Levelling(path, startBytes(), endBytes(), this::levelled).start();
       return;
     }
@@ -353,12 +355,7 @@ final class WriteRequest extends OrderedRange
 
   private void end() {
     if (failure == null && !isWritten()) {
-      for (MemberWrite write : memberWrites) {
-        failure = write.failure() == null ? failure : write.failure();
-      }
-      if (failure == null) {
-        failure = new DeviceException(Errno.EIO, "no member in sync took the write");
-      }
+      failure = failureOfMember();
     } else {
       same |= failure == null;
     }
@@ -366,18 +363,28 @@ final class WriteRequest extends OrderedRange
     finish((same || path.members.writable() < 2) && !path.members.isDegraded());
   }
 
+  private DeviceException failureOfMember() {
+    for (MemberWrite write : memberWrites) {
+      DeviceException own = write.failure();
+      if (own != null) {
+        return own;
+      }
+    }
+    return new DeviceException(Errno.EIO, "no member in sync took the write");
+  }
+
   /** Whether every block of it is on a member in sync. */
   private boolean isWritten() {
     boolean inParts = false;
+    boolean isMissing = false;
     for (MemberWrite write : memberWrites) {
       if (write.succeeded()) {
         return true;
       }
-      if (write.isOfMemberInSync() && !write.lacksBadBlocksOnly()) {
-        return false;
-      }
+      isMissing |= write.isOfMemberInSync() && !write.lacksBadBlocksOnly();
       inParts |= write.lacksBadBlocksOnly();
     }
+    inParts &= !isMissing;
     long at = startBytes();
     while (inParts && at < endBytes()) {
       long edge = path.members.nextBadEdge(at, endBytes());

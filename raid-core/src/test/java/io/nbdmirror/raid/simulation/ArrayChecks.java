@@ -8,8 +8,10 @@ import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.raid.simulation.Coverage.State;
 import io.nbdmirror.raid.status.ArrayStatus;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What must hold at every request to a disk and at every answer to a client, invariant by
@@ -19,6 +21,7 @@ final class ArrayChecks {
   private final Life life;
   private final List<DiskWatch> members;
   private final List<DiskWatch> files;
+  private final Set<String> failedOnTheLast = new HashSet<>();
 
   ArrayChecks(Life life, List<DiskWatch> members, List<DiskWatch> files) {
     this.life = life;
@@ -129,6 +132,9 @@ final class ArrayChecks {
   /** What it means to the array that a request to a member failed. */
   void noteFailure(DiskWatch disk, DeviceEvent event) {
     Roles roles = life.roles();
+    if (roles.inSync().equals(List.of(disk.disk())) && event.operation().changes()) {
+      failedOnTheLast.add("at offset %d of %s".formatted(event.offsetBytes(), disk.disk().path()));
+    }
     if (!roles.isInSync(disk.disk()) || roles.inSync().size() < 2) {
       return;
     }
@@ -257,11 +263,16 @@ final class ArrayChecks {
     return roles;
   }
 
-  /** A client hears that its request failed: only where the last member in sync did. */
+  /**
+   * A client hears that its request failed: only where the last member in sync did, which another
+   * may have joined by now.
+   */
   void atFailure(String what, String why) {
     Roles roles = life.roles();
     require(
-        roles.isBroken() || roles.inSync().size() == 1,
+        roles.isBroken()
+            || roles.inSync().size() == 1
+            || failedOnTheLast.stream().anyMatch(where -> why.contains(where + ":")),
         "I7: %s failed with %d members in sync: %s",
         what,
         roles.inSync().size(),
