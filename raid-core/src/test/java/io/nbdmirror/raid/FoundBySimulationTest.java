@@ -17,7 +17,11 @@ import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -182,6 +186,35 @@ class FoundBySimulationTest {
     @Nullable DeviceException failure = client.write(100, 3 * 4096, 2);
     assertThat(failure).isNull();
     assertThat(writesOf(device) - before).isEqualTo(1);
+  }
+
+  /** A replacement took itself for the only one in its slot when its original failed before it. */
+  @Test
+  void superblocksOfOneEventCountSayTheSameWhoeverFailsWhileTheyAreWritten() {
+    TestArray array = new TestArray(1, 3, SIZE, CHUNK, Latency.INLINE);
+    Mirror mirror = array.assemble();
+    array
+        .devices
+        .get(1)
+        .inject(
+            SimulatedFault.failing(Errno.EIO).on(Operation.WRITE).within(4096, MdSuperblock.BYTES));
+    Map<Long, Set<Integer>> said = new HashMap<>();
+    for (int slot : new int[] {0, 2}) {
+      array
+          .devices
+          .get(slot)
+          .listen((device, event) -> {
+            if (event.is(DeviceEvent.Phase.COMPLETED, Operation.WRITE)
+                && event.offsetBytes() == 4096) {
+              MdSuperblock superblock = array.superblock(slot);
+              said.computeIfAbsent(superblock.events(), ignored -> new HashSet<>())
+                  .add(superblock.role(1));
+            }
+          });
+    }
+    assertThat(new ArrayClient(array, mirror).write(0, 4096, 1)).isNull();
+    assertThat(said.values()).hasSizeGreaterThan(1).allMatch(roles -> roles.size() == 1);
+    assertThat(array.superblock(0).role(1)).isEqualTo(MdSuperblock.ROLE_FAULTY);
   }
 
   private static long writesOf(SimulatedDevice device) {

@@ -239,18 +239,18 @@ public final class SuperblockUpdates {
 
   private void writeMembers() {
     boolean nowActive = wantActive;
+    for (Member member : members.all()) {
+      if (!member.isFaulty()) {
+        writer.prepare(member, runningEvents, !nowActive, scheduler.wallClockMicros());
+      }
+    }
     // One more than there are members, so that inline completions do not end the update early.
     pending = 1;
     for (Member member : members.all()) {
       // The one before may have broken the array before its call returned.
       if (!member.isFaulty() && !ended) {
         pending++;
-        writer.write(
-            member,
-            runningEvents,
-            !nowActive,
-            scheduler.wallClockMicros(),
-            failure -> memberWritten(member, failure, nowActive));
+        writer.write(member, failure -> memberWritten(member, failure, nowActive));
       }
     }
     oneDone(nowActive);

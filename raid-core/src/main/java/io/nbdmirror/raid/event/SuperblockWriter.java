@@ -44,8 +44,11 @@ final class SuperblockWriter {
     images.keySet().retainAll(members.all());
   }
 
-  /** One write a member at a time. */
-  void write(Member member, long events, boolean clean, long wallClockMicros, Completion done) {
+  /**
+   * Settles what {@link #write} puts on the member: of one event count, every member's superblock
+   * says the same, whoever fails while they are written.
+   */
+  void prepare(Member member, long events, boolean clean, long wallClockMicros) {
     MdSuperblock superblock = member.superblock();
     superblock.setEvents(events);
     superblock.setUtime(MdSuperblock.packTime(wallClockMicros));
@@ -53,8 +56,12 @@ final class SuperblockWriter {
     putRoles(superblock);
     putBadBlocks(superblock, member.badBlocks());
     superblock.updateChecksum();
+    superblock.copyTo(image(member).buffer(), 0, MdSuperblock.BYTES);
+  }
+
+  /** One write a member at a time, of what was prepared last. */
+  void write(Member member, Completion done) {
     Image image = image(member);
-    superblock.copyTo(image.buffer(), 0, MdSuperblock.BYTES);
     if (member.badBlocks().isUnsaved()) {
       BadBlockLogWriter.write(
           member,

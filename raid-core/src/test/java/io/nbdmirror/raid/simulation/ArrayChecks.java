@@ -170,13 +170,15 @@ final class ArrayChecks {
    */
   void afterSuperblock(DiskWatch disk, OnDisk before, boolean wasBroken) {
     OnDisk now = disk.superblock();
+    Roles roles = life.roles();
+    if (!roles.isInSync(disk.disk()) && !roles.rebuilding().contains(disk.disk())) {
+      // What a member that hung says when it comes back is out of date.
+      return;
+    }
     if (before.isMember() && before.isRebuilding() && !now.isRebuilding() && now.countsItselfIn()) {
       life.rebuilt(disk.disk());
     }
-    Roles roles = life.roles();
-    // What a member that hung says when it comes back is out of date.
-    boolean isOut = !roles.isInSync(disk.disk()) && !roles.rebuilding().contains(disk.disk());
-    if (!now.isClean() || before.isClean() || isOut) {
+    if (!now.isClean() || before.isClean()) {
       return;
     }
     life.coverage().reached(State.MARKED_CLEAN);

@@ -147,7 +147,8 @@ record Start(
       coverage.reached(State.ASSEMBLY_REFUSED_AS_INCOMPLETE);
     } else if (!upset) {
       throw new Violation(
-          "I10: a member that holds everything was given and assembly is refused: " + why);
+          "I10: a member that holds everything was given and assembly is refused: %s; %s"
+              .formatted(why, given.stream().map(OnDisk::of).toList()));
     }
   }
 
