@@ -190,7 +190,7 @@ final class SectorHistory {
 
   /** Whether bytes {@code from} to {@code end} of the sector may read so. */
   boolean allows(byte[] found, int index, int from, int end, long floor) {
-    if (isUnknown()) {
+    if (isUnknown() || floor < unknownBefore) {
       return true;
     }
     for (int i = versions.size() - 1; i >= 0; i--) {
@@ -204,7 +204,7 @@ final class SectorHistory {
 
   /** Whether it is nothing older than what must survive a power cut. */
   boolean allowsDurably(byte[] found, int index) {
-    if (isUnknown()) {
+    if (durable < unknownBefore) {
       return true;
     }
     for (Version version : versions) {
