@@ -23,6 +23,10 @@ final class ArrayChecks {
   private final List<DiskWatch> files;
   private final Set<String> failedOnTheLast = new HashSet<>();
 
+  /** Who could not be read, by offset. */
+  private final Map<Long, Set<SimulatedDevice>> failedReads = new HashMap<>();
+
+
   ArrayChecks(Life life, List<DiskWatch> members, List<DiskWatch> files) {
     this.life = life;
     this.members = members;
@@ -132,7 +136,8 @@ final class ArrayChecks {
   /** What it means to the array that a request to a member failed. */
   void noteFailure(DiskWatch disk, DeviceEvent event) {
     Roles roles = life.roles();
-    if (roles.inSync().equals(List.of(disk.disk())) && event.operation().changes()) {
+    boolean isLast = roles.inSync().equals(List.of(disk.disk())) && event.operation().changes();
+    if (isLast || isReadByNobody(disk, roles, event)) {
       failedOnTheLast.add("at offset %d of %s".formatted(event.offsetBytes(), disk.disk().path()));
     }
     if (!roles.isInSync(disk.disk()) || roles.inSync().size() < 2) {
@@ -157,6 +162,16 @@ final class ArrayChecks {
     } else if (action == ArrayStatus.SyncAction.RECOVERY) {
       coverage.reached(State.MEMBER_FAILED_DURING_RECOVERY);
     }
+  }
+
+  private boolean isReadByNobody(DiskWatch disk, Roles roles, DeviceEvent event) {
+    if (event.operation() != Operation.READ) {
+      return false;
+    }
+    Set<SimulatedDevice> failed =
+        failedReads.computeIfAbsent(event.offsetBytes(), ignored -> new HashSet<>());
+    failed.add(disk.disk());
+    return failed.containsAll(roles.inSync());
   }
 
   boolean isBroken() {
@@ -267,7 +282,7 @@ final class ArrayChecks {
 
   /**
    * A client hears that its request failed: only where the last member in sync did, which another
-   * may have joined by now.
+   * may have joined by now, or where none could be read.
    */
   void atFailure(String what, String why) {
     Roles roles = life.roles();
