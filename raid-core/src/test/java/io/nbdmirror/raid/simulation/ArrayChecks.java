@@ -8,9 +8,11 @@ import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.raid.simulation.Coverage.State;
 import io.nbdmirror.raid.status.ArrayStatus;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
