@@ -8,9 +8,9 @@ import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.raid.simulation.Coverage.State;
 import io.nbdmirror.raid.status.ArrayStatus;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -27,7 +27,6 @@ final class ArrayChecks {
 
   /** Who could not be read, by offset. */
   private final Map<Long, Set<SimulatedDevice>> failedReads = new HashMap<>();
-
 
   ArrayChecks(Life life, List<DiskWatch> members, List<DiskWatch> files) {
     this.life = life;
