@@ -217,6 +217,35 @@ class FoundBySimulationTest {
     assertThat(array.superblock(0).role(1)).isEqualTo(MdSuperblock.ROLE_FAULTY);
   }
 
+  /** The other member answered at once, and that was what the stop had waited for. */
+  @Test
+  void aStopWaitsForTheMendingOfWhatTheLastReadFoundBad() {
+    TestArray array =
+        new TestArray(
+            1,
+            2,
+            SIZE,
+            CHUNK,
+            disk ->
+                disk.withLatency(disk.path().equals("member0") ? Latency.LATER : Latency.INLINE));
+    Mirror mirror = array.assemble();
+    SimulatedDevice device = array.devices.getFirst();
+    device.inject(SimulatedFault.failing(Errno.EIO).on(Operation.READ).within(DATA, SIZE));
+    ByteBuf target = Unpooled.directBuffer(4096);
+    Outcome read = new Outcome();
+    Outcome stop = new Outcome();
+    mirror.read(0, target, 0, 4096, read);
+    mirror.stop(stop);
+    array.scheduler.runUntilIdle();
+    assertThat(read.succeeded()).isTrue();
+    assertThat(stop.succeeded()).isTrue();
+    assertThat(device.trace())
+        .as("it was mended")
+        .anyMatch(event ->
+            event.is(DeviceEvent.Phase.SUBMITTED, Operation.WRITE) && event.offsetBytes() >= DATA);
+    target.release();
+  }
+
   private static long writesOf(SimulatedDevice device) {
     return device.trace().stream()
         .filter(event -> event.is(DeviceEvent.Phase.SUBMITTED, Operation.WRITE))

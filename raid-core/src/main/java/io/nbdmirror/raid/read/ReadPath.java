@@ -106,6 +106,11 @@ public final class ReadPath {
     free.push(request);
   }
 
+  /** Counts as a read of its own until {@link #answered}. */
+  void mendingFollows() {
+    inFlight.start();
+  }
+
   /** Once the answer was given. */
   void answered() {
     inFlight.end();

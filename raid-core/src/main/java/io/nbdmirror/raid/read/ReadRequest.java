@@ -189,8 +189,11 @@ final class ReadRequest implements Completion, ReadPath.Mender.Listener {
       failed.add(asked);
       long from = pieceStart;
       long to = pieceEnd;
+      // The answer may be the last thing that a stop waits for: it has to wait for this too.
+      path.mendingFollows();
       ask();
       path.mender.mendMeanwhile(asked, from, to);
+      path.answered();
     }
   }
 
