@@ -113,7 +113,7 @@ public final class Mirror implements BlockDevice {
     }
     ReadErrorMending mending =
         new ReadErrorMending(members, order, health, reading, found.readOnly(), scheduler);
-    reads = new ReadPath(members, doubt, mending, reading, scheduler);
+    reads = new ReadPath(members, doubt, order::waitsForOldBytes, mending, reading, scheduler);
     hints = new ReadHints(members, reading);
     writes = new WritePath(members, order, health, reads, this::mayDiffer);
     sync =

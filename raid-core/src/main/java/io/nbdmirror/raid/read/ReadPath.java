@@ -19,6 +19,16 @@ public final class ReadPath {
     boolean mayDiffer(long startBytes, long endBytes);
   }
 
+  /** Lets reads wait where what they would read is about to become something else. */
+  @FunctionalInterface
+  public interface Turns {
+    /**
+     * Whether bytes of a member that may be out by now are on their way to others in the range; if
+     * so, {@code then} runs when they are there.
+     */
+    boolean waitsForOldBytes(long startBytes, long endBytes, Runnable then);
+  }
+
   /** Mends what a member could not read. */
   public interface Mender {
     /** Told when it is done. */
@@ -45,6 +55,7 @@ public final class ReadPath {
 
   final Members members;
   final Doubt doubt;
+  final Turns turns;
   final Mender mender;
   final ReadBalance balance;
   final SlowMemberProbe probe;
@@ -60,9 +71,15 @@ public final class ReadPath {
    * @param inFlight counts reads, also those that no client made
    */
   public ReadPath(
-      Members members, Doubt doubt, Mender mender, InFlight inFlight, Scheduler scheduler) {
+      Members members,
+      Doubt doubt,
+      Turns turns,
+      Mender mender,
+      InFlight inFlight,
+      Scheduler scheduler) {
     this.members = members;
     this.doubt = doubt;
+    this.turns = turns;
     this.mender = mender;
     this.inFlight = inFlight;
     clock = scheduler;

@@ -97,6 +97,9 @@ final class ReadRequest implements Completion, ReadPath.Mender.Listener {
   private void ask() {
     Member chosen;
     boolean inDoubt = path.doubt.mayDiffer(start, end);
+    if (inDoubt && !ordered && path.turns.waitsForOldBytes(start, end, this::ask)) {
+      return;
+    }
     if (inDoubt) {
       pieceEnd = path.members.nextBadEdge(pieceStart, pieceEnd);
       chosen = path.members.sourceOf(pieceStart, pieceEnd, failed);

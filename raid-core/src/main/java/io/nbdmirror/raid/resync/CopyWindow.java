@@ -29,6 +29,7 @@ final class CopyWindow extends Window {
   private long bytesWritten;
   private boolean failed;
   private boolean sourceGone;
+  private long failuresBefore;
 
   CopyWindow(
       Members members,
@@ -55,10 +56,16 @@ final class CopyWindow extends Window {
     fromSource();
   }
 
+  @Override
+  protected boolean mayBringOldBytes() {
+    return failuresBefore != health.memberFailures();
+  }
+
   private void fromSource() {
     Member chosen = job.source();
     failed = false;
     sourceGone = false;
+    failuresBefore = health.memberFailures();
     // One that hung may still write to the last buffer: each attempt has its own.
     buffer.release();
     buffer = Unpooled.EMPTY_BUFFER;

@@ -34,6 +34,14 @@ public abstract class OrderedRange {
   /** Everything that came before and overlaps is done. */
   protected abstract void granted();
 
+  /**
+   * Whether what is on its way to members comes from one that may be out by now: where members
+   * differ, that is something else than the others have (I4).
+   */
+  protected boolean mayBringOldBytes() {
+    return false;
+  }
+
   final boolean overlaps(OrderedRange other) {
     return start < other.end && other.start < end;
   }

@@ -67,6 +67,55 @@ public final class WriteOrder {
     grantFreed();
   }
 
+  /**
+   * For a read where members may differ: whether a change in the range {@linkplain
+   * OrderedRange#mayBringOldBytes may bring old bytes}. If so, {@code then} runs when it and all
+   * others that overlap have ended.
+   */
+  public boolean waitsForOldBytes(long startBytes, long endBytes, Runnable then) {
+    ReadTurn turn = new ReadTurn(startBytes, endBytes, then);
+    if (!overlapsOldBytes(turn)) {
+      return false;
+    }
+    boolean granted = acquire(turn);
+    assert !granted : "a change that overlaps does not count as earlier";
+    return true;
+  }
+
+  private boolean overlapsOldBytes(OrderedRange range) {
+    boolean old = oldBytesIn(wide, range);
+    long touched = isWide(range) ? bucketsTouched(range) : 1;
+    for (long i = 0; i < touched && !old; i++) {
+      old = oldBytesIn(bucketOf(range.startBytes() + (i << BUCKET_SHIFT)), range);
+    }
+    return old;
+  }
+
+  private static boolean oldBytesIn(Sentinel list, OrderedRange range) {
+    for (OrderedRange r = list.first(); r != list; r = nextOf(r)) {
+      if (r.earlier == 0 && r.overlaps(range) && r.mayBringOldBytes()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** A read behind the changes that came before; those after it may begin when it does. */
+  private final class ReadTurn extends OrderedRange {
+    private final Runnable then;
+
+    ReadTurn(long startBytes, long endBytes, Runnable then) {
+      setRange(startBytes, endBytes);
+      this.then = then;
+    }
+
+    @Override
+    protected void granted() {
+      release(this);
+      then.run();
+    }
+  }
+
   private void freeIn(Sentinel list, OrderedRange released) {
     for (OrderedRange r = list.first(); r != list; r = nextOf(r)) {
       if (r.sequence > released.sequence && r.overlaps(released) && --r.earlier == 0) {

@@ -135,6 +135,11 @@ final class WriteRequest extends OrderedRange
         && failuresBeforeEdges != path.health.memberFailures();
   }
 
+  @Override
+  protected boolean mayBringOldBytes() {
+    return step == Step.MEMBERS && areEdgesOld();
+  }
+
   private void edgesRead(@Nullable DeviceException readFailure) {
     if (readFailure != null) {
       fail(readFailure);

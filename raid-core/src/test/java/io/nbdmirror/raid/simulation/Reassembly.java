@@ -11,7 +11,9 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -42,17 +44,19 @@ final class Reassembly {
   /** With a random subset, and now and then several times over, each cut short by a crash. */
   static void ofSomeSubset(World world, SplittableRandom random) {
     Disks disks = world.disks.afterCrash(random, false);
-    int mask = 1 + random.nextInt((1 << Start.members(disks, List.of()).size()) - 1);
+    List<SimulatedDevice> candidates = Start.members(disks, List.of());
+    int mask = 1 + random.nextInt((1 << candidates.size()) - 1);
+    Set<String> chosen = new HashSet<>();
+    for (int i = 0; i < candidates.size(); i++) {
+      if ((mask & 1 << i) != 0) {
+        chosen.add(candidates.get(i).path());
+      }
+    }
     byte[] readBefore = null;
     int times = random.nextInt(3) == 0 ? AGAIN : 1;
     for (int i = 0; i < times; i++) {
-      List<SimulatedDevice> given = new ArrayList<>();
-      List<SimulatedDevice> all = Start.members(disks, List.of());
-      for (int member = 0; member < all.size(); member++) {
-        if ((mask & 1 << member) != 0) {
-          given.add(all.get(member));
-        }
-      }
+      List<SimulatedDevice> given = new ArrayList<>(disks.members);
+      given.removeIf(device -> !chosen.contains(device.path()));
       byte[] read = new Reassembly(world, disks, given, random).run(i + 1 < times);
       if (read == null) {
         break;

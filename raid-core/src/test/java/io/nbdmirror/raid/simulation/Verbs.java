@@ -139,6 +139,7 @@ final class Verbs {
   private void reAdd() {
     SimulatedDevice device = outsider();
     if (device != null) {
+      world.current.remove(device.path());
       mirror
           .membership()
           .reAdd(device, joining(device.path(), State.MEMBER_RE_ADDED, State.RE_ADD_REFUSED));
