@@ -249,10 +249,9 @@ final class CreateCommand implements Callable<Integer> {
       String flag = writeMostly.contains(member) ? ", write-mostly" : "";
       out.println("  slot %-4d %s%s".formatted(slot, member, flag));
     }
-    String degraded = present.size() < members.size() ? "--degraded " : "";
     out.println("serve it with:");
     String file = isInFile() ? "--bitmap " + ShellWords.join(List.of(bitmap)) + " " : "";
-    out.println("  nbdmirror serve " + degraded + file + ShellWords.join(present));
+    out.println("  nbdmirror serve " + file + ShellWords.join(present));
     out.flush();
   }
 }

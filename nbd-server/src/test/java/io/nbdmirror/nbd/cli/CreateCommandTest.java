@@ -137,7 +137,7 @@ final class CreateCommandTest {
     assertThat(run("create data missing b --bitmap none")).isZero();
     assertThat(superblock(second, 4096).devNumber()).isOne();
     assertThat(superblock(second, 4096).featureMap()).isZero();
-    assertThat(out.toString()).endsWith("nbdmirror serve --degraded " + second + "\n");
+    assertThat(out.toString()).endsWith("nbdmirror serve " + second + "\n");
   }
 
   @ParameterizedTest
