@@ -65,7 +65,8 @@ public final class InFlightBudget {
    * a payload could fill the budget and wait for each other.
    */
   boolean mayFinish(Object connection) {
-    return finisher.compareAndSet(null, connection) || connection.equals(finisher.get());
+    Object holder = finisher.compareAndExchange(null, connection);
+    return holder == null || holder.equals(connection);
   }
 
   /** Gives the right of {@link #mayFinish} back; does nothing if {@code connection} has it not. */
