@@ -3,15 +3,11 @@ package io.nbdmirror.nbd.cli;
 import io.nbdmirror.nbd.admin.AdminDocuments;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Gives a running array a new member. */
 @Command(
@@ -27,12 +23,7 @@ import picocli.CommandLine.Spec;
       "  nbdmirror add data m2.img --force",
     })
 final class AddCommand implements Callable<Integer> {
-  @Spec private @Nullable CommandSpec spec;
-
-  @Mixin private RunningServer server = new RunningServer();
-
-  @Parameters(index = "0", paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
+  @Mixin private RunningArray array = new RunningArray();
 
   @Parameters(index = "1", paramLabel = "MEMBER", description = "An existing file or block device.")
   private Path member = Path.of("");
@@ -42,10 +33,7 @@ final class AddCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    return server.change(
-        Objects.requireNonNull(spec),
-        array,
-        "/members/add",
-        new AdminDocuments.OneMember(RunningServer.member(member), force));
+    return array.change(
+        "/members/add", new AdminDocuments.OneMember(RunningArray.member(member), force));
   }
 }

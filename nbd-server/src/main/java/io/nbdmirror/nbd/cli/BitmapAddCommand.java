@@ -2,18 +2,13 @@ package io.nbdmirror.nbd.cli;
 
 import io.nbdmirror.io.held.Writing;
 import io.nbdmirror.nbd.admin.AdminDocuments;
-import io.nbdmirror.nbd.admin.AdminJson;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Gives a running array a bitmap, or moves the one it has. */
 @Command(
@@ -31,12 +26,7 @@ import picocli.CommandLine.Spec;
       "  nbdmirror bitmap add data /var/lib/nbdmirror/data.bitmap --bitmap-chunk 64K",
     })
 final class BitmapAddCommand implements Callable<Integer> {
-  @Spec private @Nullable CommandSpec spec;
-
-  @Mixin private RunningServer server = new RunningServer();
-
-  @Parameters(index = "0", paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
+  @Mixin private RunningArray array = new RunningArray();
 
   @Parameters(
       index = "1",
@@ -65,18 +55,7 @@ final class BitmapAddCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     String place =
         location.equals("internal") ? location : Path.of(location).toAbsolutePath().toString();
-    byte[] answer =
-        server
-            .client()
-            .post(
-                RunningServer.arrayPath(array, "/bitmap/add"),
-                new AdminDocuments.NewBitmap(place, chunkBytes, writing));
-    AdminDocuments.BitmapChanged changed =
-        AdminJson.read(answer, AdminDocuments.BitmapChanged.class);
-    Objects.requireNonNull(spec)
-        .commandLine()
-        .getOut()
-        .println("array %s: bitmap %s".formatted(changed.array(), changed.bitmap()));
-    return NbdMirrorCommand.EXIT_DONE;
+    return array.changeBitmap(
+        "/bitmap/add", new AdminDocuments.NewBitmap(place, chunkBytes, writing));
   }
 }

@@ -1,16 +1,10 @@
 package io.nbdmirror.nbd.cli;
 
-import io.nbdmirror.nbd.admin.AdminDocuments;
-import io.nbdmirror.nbd.admin.AdminJson;
 import java.io.IOException;
-import java.util.Objects;
+import java.util.Map;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Takes the bitmap of a running array away. */
 @Command(
@@ -21,22 +15,10 @@ import picocli.CommandLine.Spec;
     },
     footer = {"", "Examples:", "  nbdmirror bitmap remove data"})
 final class BitmapRemoveCommand implements Callable<Integer> {
-  @Spec private @Nullable CommandSpec spec;
-
-  @Mixin private RunningServer server = new RunningServer();
-
-  @Parameters(paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
+  @Mixin private RunningArray array = new RunningArray();
 
   @Override
   public Integer call() throws IOException {
-    byte[] answer = server.client().post(RunningServer.arrayPath(array, "/bitmap/remove"));
-    AdminDocuments.BitmapChanged changed =
-        AdminJson.read(answer, AdminDocuments.BitmapChanged.class);
-    Objects.requireNonNull(spec)
-        .commandLine()
-        .getOut()
-        .println("array %s: bitmap %s".formatted(changed.array(), changed.bitmap()));
-    return NbdMirrorCommand.EXIT_DONE;
+    return array.changeBitmap("/bitmap/remove", Map.of());
   }
 }

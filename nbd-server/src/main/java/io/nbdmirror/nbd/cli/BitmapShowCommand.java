@@ -6,15 +6,10 @@ import io.nbdmirror.nbd.array.BitmapDocument;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** The bitmap of a running array, as the server has it in memory. */
 @Command(
@@ -31,20 +26,15 @@ import picocli.CommandLine.Spec;
       "  nbdmirror bitmap show data --json | jq .bitmap.dirtyRanges",
     })
 final class BitmapShowCommand implements Callable<Integer> {
-  @Spec private @Nullable CommandSpec spec;
-
-  @Mixin private RunningServer server = new RunningServer();
+  @Mixin private RunningArray array = new RunningArray();
 
   @Option(names = "--json", description = "One JSON document instead of text.")
   private boolean json;
 
-  @Parameters(paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
-
   @Override
   public Integer call() throws IOException {
-    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
-    byte[] answer = server.client().get(RunningServer.arrayPath(array, "/bitmap"));
+    PrintWriter out = array.out();
+    byte[] answer = array.get("/bitmap");
     if (json) {
       out.println(new String(answer, StandardCharsets.UTF_8));
       return NbdMirrorCommand.EXIT_DONE;

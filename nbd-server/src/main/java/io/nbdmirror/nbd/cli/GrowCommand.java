@@ -9,10 +9,7 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Changes how many members an array has, or how long it is. */
 @Command(
@@ -30,12 +27,7 @@ import picocli.CommandLine.Spec;
       "  truncate -s 200G m0.img m1.img && nbdmirror grow data --size max",
     })
 final class GrowCommand implements Callable<Integer> {
-  @Spec private @Nullable CommandSpec spec;
-
-  @Mixin private RunningServer server = new RunningServer();
-
-  @Parameters(index = "0", paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
+  @Mixin private RunningArray array = new RunningArray();
 
   @ArgGroup(multiplicity = "1")
   private @Nullable What what;
@@ -72,10 +64,7 @@ final class GrowCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     What wanted = Objects.requireNonNull(what);
-    return server.change(
-        Objects.requireNonNull(spec),
-        array,
-        "/grow",
-        new AdminDocuments.Growth(wanted.raidDevices, wanted.sizeBytes, force));
+    return array.change(
+        "/grow", new AdminDocuments.Growth(wanted.raidDevices, wanted.sizeBytes, force));
   }
 }

@@ -2,14 +2,9 @@ package io.nbdmirror.nbd.cli;
 
 import java.io.IOException;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Stops a check or repair. */
 @Command(
@@ -24,15 +19,10 @@ import picocli.CommandLine.Spec;
       "  nbdmirror idle data",
     })
 final class IdleCommand implements Callable<Integer> {
-  @Spec private @Nullable CommandSpec spec;
-
-  @Mixin private RunningServer server = new RunningServer();
-
-  @Parameters(paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
+  @Mixin private RunningArray array = new RunningArray();
 
   @Override
   public Integer call() throws IOException {
-    return server.change(Objects.requireNonNull(spec), array, "/idle", Map.of());
+    return array.change("/idle", Map.of());
   }
 }

@@ -3,14 +3,10 @@ package io.nbdmirror.nbd.cli;
 import io.nbdmirror.nbd.admin.AdminDocuments;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Lets a member of a running array go. */
 @Command(
@@ -25,12 +21,7 @@ import picocli.CommandLine.Spec;
       "  nbdmirror fail data /dev/sdb && nbdmirror remove data /dev/sdb",
     })
 final class RemoveCommand implements Callable<Integer> {
-  @Spec private @Nullable CommandSpec spec;
-
-  @Mixin private RunningServer server = new RunningServer();
-
-  @Parameters(index = "0", paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
+  @Mixin private RunningArray array = new RunningArray();
 
   @Parameters(
       index = "1",
@@ -40,10 +31,7 @@ final class RemoveCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    return server.change(
-        Objects.requireNonNull(spec),
-        array,
-        "/members/remove",
-        new AdminDocuments.OneMember(RunningServer.member(member), false));
+    return array.change(
+        "/members/remove", new AdminDocuments.OneMember(RunningArray.member(member), false));
   }
 }

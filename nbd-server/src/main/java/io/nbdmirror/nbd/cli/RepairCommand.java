@@ -3,15 +3,11 @@ package io.nbdmirror.nbd.cli;
 import io.nbdmirror.nbd.admin.AdminDocuments;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Has the members of a running array made the same. */
 @Command(
@@ -27,12 +23,7 @@ import picocli.CommandLine.Spec;
       "  nbdmirror repair data --from /dev/sdc",
     })
 final class RepairCommand implements Callable<Integer> {
-  @Spec private @Nullable CommandSpec spec;
-
-  @Mixin private RunningServer server = new RunningServer();
-
-  @Parameters(paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
+  @Mixin private RunningArray array = new RunningArray();
 
   @Option(
       names = "--from",
@@ -43,10 +34,8 @@ final class RepairCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path right = from;
-    return server.change(
-        Objects.requireNonNull(spec),
-        array,
+    return array.change(
         "/repair",
-        new AdminDocuments.RepairSource(right == null ? null : RunningServer.member(right)));
+        new AdminDocuments.RepairSource(right == null ? null : RunningArray.member(right)));
   }
 }

@@ -3,15 +3,11 @@ package io.nbdmirror.nbd.cli;
 import io.nbdmirror.nbd.admin.AdminDocuments;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** Puts a new member in the place of another. */
 @Command(
@@ -26,12 +22,7 @@ import picocli.CommandLine.Spec;
       "  nbdmirror replace data /dev/sdb /dev/sdd",
     })
 final class ReplaceCommand implements Callable<Integer> {
-  @Spec private @Nullable CommandSpec spec;
-
-  @Mixin private RunningServer server = new RunningServer();
-
-  @Parameters(index = "0", paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
+  @Mixin private RunningArray array = new RunningArray();
 
   @Parameters(
       index = "1",
@@ -47,11 +38,9 @@ final class ReplaceCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    return server.change(
-        Objects.requireNonNull(spec),
-        array,
+    return array.change(
         "/members/replace",
         new AdminDocuments.Replacement(
-            RunningServer.member(old), RunningServer.member(replacement), force));
+            RunningArray.member(old), RunningArray.member(replacement), force));
   }
 }

@@ -33,10 +33,7 @@ import picocli.CommandLine.Spec;
 final class SetCommand implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
 
-  @Mixin private RunningServer server = new RunningServer();
-
-  @Parameters(index = "0", paramLabel = "ARRAY", description = "Its name or UUID.")
-  private String array = "";
+  @Mixin private RunningArray array = new RunningArray();
 
   @Parameters(
       index = "1",
@@ -62,15 +59,11 @@ final class SetCommand implements Callable<Integer> {
     Boolean flag = writeMostly;
     SpeedFlags fast = speed;
     if (path != null && flag != null && fast == null) {
-      return server.change(
-          command,
-          array,
-          "/members/set",
-          new AdminDocuments.MemberFlags(RunningServer.member(path), flag));
+      return array.change(
+          "/members/set", new AdminDocuments.MemberFlags(RunningArray.member(path), flag));
     }
     if (path == null && flag == null && fast != null) {
-      return server.change(
-          command, array, "/speed", new AdminDocuments.SyncSpeed(fast.min(), fast.max()));
+      return array.change("/speed", new AdminDocuments.SyncSpeed(fast.min(), fast.max()));
     }
     throw new ParameterException(
         command.commandLine(),

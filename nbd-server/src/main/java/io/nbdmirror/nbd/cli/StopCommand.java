@@ -40,7 +40,7 @@ final class StopCommand implements Callable<Integer> {
     AdminClient client = server.client();
     String name = array;
     if (name != null) {
-      report(client.post(RunningServer.arrayPath(name, "/stop")));
+      report(client.post(RunningArray.path(name, "/stop")));
       return NbdMirrorCommand.EXIT_DONE;
     }
     AdminClient.Presence presence = client.presence();
