@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.stream.IntStream;
 
 /**
  * What was written to each block of 4 KiB and what of that was acknowledged. Every write has a
@@ -18,10 +19,12 @@ final class Ledger {
   private final AtomicLong lastNumber = new AtomicLong();
   private final AtomicLongArray submitted;
   private final AtomicLongArray acknowledged;
+  private final AtomicLongArray flushed;
 
   Ledger(int blocks) {
     submitted = new AtomicLongArray(blocks);
     acknowledged = new AtomicLongArray(blocks);
+    flushed = new AtomicLongArray(blocks);
   }
 
   int blocks() {
@@ -40,6 +43,50 @@ final class Ledger {
   void acknowledge(int firstBlock, int count, long number) {
     for (int i = 0; i < count; i++) {
       acknowledged.accumulateAndGet(firstBlock + i, number, Math::max);
+    }
+  }
+
+  /** What a flush that is sent now covers, by block. */
+  long[] beginFlush() {
+    return copyOf(acknowledged);
+  }
+
+  /** It was acknowledged. */
+  void flushed(long[] covered) {
+    for (int block = 0; block < covered.length; block++) {
+      flushed.accumulateAndGet(block, covered[block], Math::max);
+    }
+  }
+
+  private static long[] copyOf(AtomicLongArray array) {
+    return IntStream.range(0, array.length()).mapToLong(array::get).toArray();
+  }
+
+  /** What a power cut at this moment may leave. */
+  PowerCut powerCut() {
+    return new PowerCut(copyOf(flushed), copyOf(submitted));
+  }
+
+  /** By block: the oldest write that must not be lost, and the newest that may be there. */
+  static final class PowerCut {
+    private final long[] oldest;
+    private final long[] newest;
+
+    private PowerCut(long[] oldest, long[] newest) {
+      this.oldest = oldest;
+      this.newest = newest;
+    }
+
+    /** Fails the test when it holds what it must not; torn is only what was on its way. */
+    void check(int block, byte[] bytes) {
+      long number = ByteBuffer.wrap(bytes).getLong(0);
+      assertThat(number)
+          .as("number of the write that block %d holds after a power cut", block)
+          .isBetween(oldest[block], newest[block]);
+      if (oldest[block] == newest[block]) {
+        byte[] whole = number == 0 ? new byte[BLOCK_BYTES] : content(block, 1, number);
+        assertThat(bytes).as("block %d is write %d in full", block, number).isEqualTo(whole);
+      }
     }
   }
 

@@ -26,6 +26,10 @@ final class WriteLoad {
   private final SplittableRandom random;
   private final Semaphore room = new Semaphore(DEPTH);
   private final Map<Long, Range> inFlight = new ConcurrentHashMap<>();
+
+  /** By cookie: what each flush in flight covers. */
+  private final Map<Long, long[]> flushes = new ConcurrentHashMap<>();
+
   private final AtomicLong acknowledged = new AtomicLong();
   private final Thread sender;
   private final Thread receiver;
@@ -63,6 +67,7 @@ final class WriteLoad {
       for (long request = 1; ; request++) {
         room.acquire();
         if (request % FLUSH_EVERY == 0) {
+          flushes.put(-request, ledger.beginFlush());
           connection.sendFlush(-request);
         } else {
           sendWrite(connection);
@@ -94,6 +99,12 @@ final class WriteLoad {
           }
           ledger.acknowledge(range.firstBlock, range.count, cookie);
           acknowledged.incrementAndGet();
+        } else {
+          long[] covered = flushes.remove(cookie);
+          if (covered == null) {
+            throw new AssertionError("a reply to nothing: " + cookie);
+          }
+          ledger.flushed(covered);
         }
         room.release();
       }
