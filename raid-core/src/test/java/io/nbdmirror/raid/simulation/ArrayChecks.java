@@ -116,10 +116,14 @@ final class ArrayChecks {
     return unrecorded;
   }
 
-  private static boolean countsIn(Roles roles, DiskWatch member, DiskWatch out) {
+  private boolean countsIn(Roles roles, DiskWatch member, DiskWatch out) {
     return roles.isInSync(member.disk())
         && member.superblock().countsIn(out.superblock())
-        // The number may be another's by now; then it is told by its age.
+        // The number may be another's by now; then it is told by its age, or by who has it.
+        && members.stream()
+            .noneMatch(other ->
+                roles.isInSync(other.disk())
+                    && other.superblock().number() == out.superblock().number())
         && out.superblock().events() + 1 >= member.superblock().events();
   }
 
