@@ -152,7 +152,11 @@ final class Roster {
     MdSuperblock superblock = candidate.superblock();
     int role = freshest.role(candidate.devNumber());
     boolean old = Long.compareUnsigned(superblock.events() + 1, freshest.events()) < 0;
-    if (roomOn(candidate) < freshest.size()) {
+    if (Integer.compareUnsigned(candidate.devNumber(), freshest.maxDev()) >= 0) {
+      leftOut.add(
+          "%s is left out: its superblock calls it device %s, and the freshest knows no more than %d"
+              .formatted(path, Integer.toUnsignedString(candidate.devNumber()), freshest.maxDev()));
+    } else if (roomOn(candidate) < freshest.size()) {
       leftOut.add(
           "%s is left out: it has room for %d bytes of data, and the array has %d by now"
               .formatted(
@@ -217,6 +221,8 @@ final class Roster {
 
   private MdSuperblock grown(Candidate candidate) {
     MdSuperblock superblock = candidate.superblock().copy();
+    // As md does: every superblock has room for all numbers.
+    superblock.setMaxDev(Math.max(superblock.maxDev(), freshest.maxDev()));
     superblock.setSize(freshest.size());
     if (superblock.dataSize() < freshest.size()) {
       superblock.setDataSize(roomOn(candidate));
