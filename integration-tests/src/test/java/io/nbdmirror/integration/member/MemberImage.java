@@ -57,6 +57,12 @@ public final class MemberImage {
     return superblock().getLong(208) == -1;
   }
 
+  /** How far a member that is being rebuilt has been copied to; 0 on one that is not. */
+  public long recoveredBytes() {
+    ByteBuffer bytes = superblock();
+    return (bytes.getInt(8) & 2) == 0 ? 0 : bytes.getLong(152) * SECTOR;
+  }
+
   /** Bytes of the array that one bit stands for. */
   public long chunkBytes() {
     return Integer.toUnsignedLong(read(bitmapOffset(), BITMAP_HEADER).getInt(52));
@@ -89,6 +95,22 @@ public final class MemberImage {
       bytes.putInt(CSUM, checksum(bytes));
     }
     write(SUPERBLOCK, bytes);
+  }
+
+  /**
+   * Enters blocks in the member's own log of bad blocks, as its only entry.
+   *
+   * @param sector from the beginning of the device
+   */
+  public void recordBadBlocks(long sector, int sectors) {
+    ByteBuffer bytes = superblock();
+    ByteBuffer entries = ByteBuffer.allocate(SECTOR).order(ByteOrder.LITTLE_ENDIAN);
+    entries.putLong(sector << 10 | sectors);
+    while (entries.hasRemaining()) {
+      entries.putLong(-1);
+    }
+    write(SUPERBLOCK + (long) bytes.getInt(188) * SECTOR, entries);
+    patch(8, bytes.getInt(8) | 8, true);
   }
 
   private static int checksum(ByteBuffer bytes) {
