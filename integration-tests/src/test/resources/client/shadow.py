@@ -1,9 +1,10 @@
 """Many requests in flight on several connections, and a copy in memory of what must be there.
 
-  shadow.py URI SECONDS SEED
+  shadow.py URI SECONDS SEED [bursts]
 
 Every connection works on a part of its own. Among its requests in flight none overlap, so that the
-copy says at any time what a read must give.
+copy says at any time what a read must give. In bursts, nothing is asked for in between, so that the
+server comes to rest now and then.
 """
 
 import random
@@ -154,7 +155,14 @@ def main():
     size = probe.get_size()
     probe.shutdown()
     parts = [Part(uri, index, size, seed) for index in range(CONNECTIONS)]
-    run(parts, time.monotonic() + seconds)
+    until = time.monotonic() + seconds
+    if sys.argv[4:] == ["bursts"]:
+        rest = random.Random(seed)
+        while time.monotonic() < until:
+            run(parts, min(until, time.monotonic() + rest.uniform(0, 0.5)))
+            time.sleep(rest.uniform(0, 0.5))
+    else:
+        run(parts, until)
     parts[0].handle.flush()
     compare(parts)
     for part in parts:
