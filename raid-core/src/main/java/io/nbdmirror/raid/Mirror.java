@@ -32,6 +32,7 @@ import io.nbdmirror.raid.status.ArrayDetail;
 import io.nbdmirror.raid.status.ArrayStatus;
 import io.nbdmirror.raid.write.WriteOrder;
 import io.nbdmirror.raid.write.WritePath;
+import io.nbdmirror.raid.write.WritesBehind;
 import io.netty.buffer.ByteBuf;
 import java.util.List;
 import java.util.UUID;
@@ -72,6 +73,7 @@ public final class Mirror implements BlockDevice {
   private final InFlight reading = new InFlight();
   private final ReadPath reads;
   private final ReadHints hints;
+  private final WritesBehind behind;
   private final WritePath writes;
   private final Doubt doubt;
   private final SyncEngine sync;
@@ -113,9 +115,11 @@ public final class Mirror implements BlockDevice {
     }
     ReadErrorMending mending =
         new ReadErrorMending(members, order, health, reading, found.readOnly(), scheduler);
-    reads = new ReadPath(members, doubt, order::waitsForOldBytes, mending, reading, scheduler);
-    hints = new ReadHints(members, reading);
-    writes = new WritePath(members, order, health, reads, this::mayDiffer);
+    behind = new WritesBehind(members, health);
+    reads = new ReadPath(
+            members, doubt, order::waitsForOldBytes, behind, mending, reading, scheduler);
+    hints = new ReadHints(members, behind, reading);
+    writes = new WritePath(members, order, health, reads, behind, this::mayDiffer);
     sync =
         new SyncEngine(
             found.name(),
@@ -521,6 +525,11 @@ public final class Mirror implements BlockDevice {
       return;
     }
     reading.start();
+    // What was acknowledged and not written yet it covers too (I5).
+    behind.whenCaughtUp(() -> flushMembers(done));
+  }
+
+  private void flushMembers(Completion done) {
     health.flushMembers(failure ->
         // A member may just have failed: the flush is acknowledged when that is recorded (I3).
         health

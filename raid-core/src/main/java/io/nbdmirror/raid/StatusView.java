@@ -87,14 +87,15 @@ final class StatusView {
     for (Member member : seats()) {
       list.add(
           member == null
-              ? new ArrayStatus.Member("", list.size(), ArrayStatus.Role.MISSING, false, 0, 0)
+              ? new ArrayStatus.Member("", list.size(), ArrayStatus.Role.MISSING, false, 0, 0, 0)
               : new ArrayStatus.Member(
                   member.path(),
                   member.slot(),
                   roleOf(member),
                   member.isWriteMostly(),
                   member.readErrors(),
-                  member.writeErrors()));
+                  member.writeErrors(),
+                  member.writesBehind()));
     }
     return list;
   }

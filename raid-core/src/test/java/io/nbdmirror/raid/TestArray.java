@@ -89,6 +89,29 @@ public final class TestArray {
     return new SimulatedDevice(SimulatedDisk.of(name, (stored + 511) / 512 * 512), scheduler, seed);
   }
 
+  /**
+   * Makes one member write-mostly, and lets it lag; before assembly.
+   *
+   * @param writes by so many
+   */
+  public void setWriteBehind(int slot, int writes) {
+    MdSuperblock superblock = superblock(slot).copy();
+    superblock.setDevflags(MdSuperblock.DEVFLAG_WRITE_MOSTLY);
+    putSuperblock(devices.get(slot), superblock);
+    SimulatedDevice file = bitmapFile;
+    if (file != null) {
+      setWriteBehind(file, 0, writes);
+    } else {
+      devices.forEach(device -> setWriteBehind(device, BITMAP_OFFSET_BYTES, writes));
+    }
+  }
+
+  private static void setWriteBehind(SimulatedDevice device, long bitmapOffset, int writes) {
+    ByteBuffer sector = ByteBuffer.wrap(device.readNow(bitmapOffset, 512));
+    BitmapSuperblock.wrap(sector).setWriteBehind(writes);
+    device.writeNow(bitmapOffset, sector.array());
+  }
+
   /** The file that the bitmap is in; null when it is on the members. */
   public @Nullable SimulatedDevice bitmapDevice() {
     return bitmapFile;

@@ -54,6 +54,11 @@ public final class SimulatedFault {
     return new SimulatedFault(0, false, false, extraNanos);
   }
 
+  /** Requests take this much longer, then fail with this of {@link Errno} and change nothing. */
+  public static SimulatedFault failingLate(int errno, long extraNanos) {
+    return new SimulatedFault(errno, false, false, extraNanos);
+  }
+
   /** Requests have no effect and do not complete until {@link SimulatedDevice#release}. */
   public static SimulatedFault stuck() {
     return new SimulatedFault(0, false, true, 0);

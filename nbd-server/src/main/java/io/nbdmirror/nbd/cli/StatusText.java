@@ -80,6 +80,9 @@ final class StatusText {
     if (member.writeMostly()) {
       line.append(" (write-mostly)");
     }
+    if (member.behind() > 0) {
+      line.append(", ").append(Amounts.count(member.behind(), "write")).append(" behind");
+    }
     if (member.readErrors() + member.writeErrors() > 0) {
       line.append(", ")
           .append(Amounts.count(member.readErrors(), "read error"))

@@ -44,8 +44,8 @@ class AdminServerTest {
             """
             {"arrays":[{"name":"home","uuid":"%s","sizeBytes":67108864,"state":"degraded",\
             "members":[{"path":"/m/\\"0\\"","slot":0,"role":"in-sync","writeMostly":false,\
-            "readErrors":1,"writeErrors":2},{"path":"","slot":1,"role":"missing",\
-            "writeMostly":false,"readErrors":0,"writeErrors":0}],\
+            "readErrors":1,"writeErrors":2,"behind":3},{"path":"","slot":1,"role":"missing",\
+            "writeMostly":false,"readErrors":0,"writeErrors":0,"behind":0}],\
             "bitmap":{"kind":"internal","chunkBytes":65536,"chunks":1024,"dirtyChunks":5},\
             "sync":{"action":"resync","doneBytes":33554432,"totalBytes":67108864,\
             "copiedBytes":4096,"bytesPerSecond":1000,"etaSeconds":-1},"mismatches":[],"mismatchBytes":0}]}\

@@ -68,8 +68,8 @@ public final class FakeArray implements ServedArray.Engine, Scheduler {
         64L << 20,
         state,
         List.of(
-            new ArrayStatus.Member("/m/\"0\"", 0, ArrayStatus.Role.IN_SYNC, false, 1, 2),
-            new ArrayStatus.Member("", 1, ArrayStatus.Role.MISSING, false, 0, 0)),
+            new ArrayStatus.Member("/m/\"0\"", 0, ArrayStatus.Role.IN_SYNC, false, 1, 2, 3),
+            new ArrayStatus.Member("", 1, ArrayStatus.Role.MISSING, false, 0, 0, 0)),
         new ArrayStatus.Bitmap(ArrayStatus.BitmapKind.INTERNAL, 65536, 1024, 5),
         new ArrayStatus.Sync(action, 32L << 20, 64L << 20, 4096, 1000, -1),
         List.of(),

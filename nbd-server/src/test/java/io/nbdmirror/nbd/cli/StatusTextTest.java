@@ -38,6 +38,13 @@ class StatusTextTest {
   }
 
   @Test
+  void aMemberThatLagsSaysByHowMuch() {
+    assertThat(StatusText.line(new Member("/m/slow", 1, Role.IN_SYNC, true, 0, 1, 12)))
+        .isEqualTo(
+            "slot 1   in-sync    /m/slow (write-mostly), 12 writes behind, 0 read errors, 1 write error");
+  }
+
+  @Test
   void mismatchesAreCountedAndListedByTheirBytes() {
     List<ArrayStatus.Mismatch> ranges =
         LongStream.range(0, 40).mapToObj(i -> new ArrayStatus.Mismatch(i << 20, 4096)).toList();
@@ -56,7 +63,7 @@ class StatusTextTest {
   }
 
   private static Member member(String path, int slot, Role role) {
-    return new Member(path, slot, role, false, 0, 0);
+    return new Member(path, slot, role, false, 0, 0, 0);
   }
 
   private static ArrayStatus status(List<Member> members, List<ArrayStatus.Mismatch> mismatches) {

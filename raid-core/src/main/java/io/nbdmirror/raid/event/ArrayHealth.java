@@ -261,6 +261,15 @@ public final class ArrayHealth implements BitmapOwner {
     }
   }
 
+  /** Nobody has what was acknowledged there; so no flush may be any more (I5, I7). */
+  public void acknowledgedLost(long startBytes, long endBytes, DeviceException failure) {
+    breakArray(
+        new DeviceException(
+            Errno.EIO,
+            "bytes %d to %d were acknowledged, and no member that has them is left: %s"
+                .formatted(startBytes, endBytes, failure.getMessage())));
+  }
+
   private void breakArray(DeviceException failure) {
     if (broken == null) {
       updates.end();

@@ -33,6 +33,7 @@ public final class Member {
   private long readErrors;
   private long writeErrors;
   private int pendingReads;
+  private int writesBehind;
 
   private ArrayDeque<Completion> nextFlush = new ArrayDeque<>();
   private ArrayDeque<Completion> runningFlush = new ArrayDeque<>();
@@ -202,6 +203,20 @@ public final class Member {
 
   public void readEnded() {
     pendingReads--;
+  }
+
+  /** Acknowledged writes that it does not have yet (md's write-behind). */
+  public int writesBehind() {
+    return writesBehind;
+  }
+
+  public void fellBehind() {
+    writesBehind++;
+  }
+
+  public void caughtUp() {
+    writesBehind--;
+    assert writesBehind >= 0 : path() + " has more writes than it lacked";
   }
 
   /**

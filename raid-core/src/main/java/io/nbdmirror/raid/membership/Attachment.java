@@ -101,6 +101,36 @@ final class Attachment {
         });
   }
 
+  /** Changes in memory what superblocks say, or refuses. */
+  @FunctionalInterface
+  interface Change {
+    void make() throws DeviceException;
+  }
+
+  /**
+   * Changes what superblocks say of a member, while no write is under way.
+   *
+   * @param done told null, or why it was refused
+   */
+  void change(Change change, Completion done) {
+    standstill.begin(() -> {
+      try {
+        change.make();
+        health.updates().recordChange();
+      } catch (DeviceException e) {
+        standstill.end();
+        done.completed(e);
+        return;
+      }
+      health
+          .updates()
+          .whenSettled(() -> {
+            standstill.end();
+            done.completed(health.broken());
+          });
+    });
+  }
+
   /** Changes how many members the complete array has. */
   void setSlots(int slots, Runnable done) {
     standstill.begin(() -> {

@@ -233,22 +233,30 @@ public final class Membership {
         path,
         done,
         (member, end) -> {
-          if (sync.isInDoubt()) {
-            // The source would become another one, and what was read might read otherwise (I4).
-            throw Refusal.because(
-                "array %s has a resync to do, and is read from one member until then: try again when it is done"
-                    .formatted(name));
-          }
-          int flags = member.superblock().devflags();
-          member
-              .superblock()
-              .setDevflags(
-                  writeMostly
-                      ? flags | MdSuperblock.DEVFLAG_WRITE_MOSTLY
-                      : flags & ~MdSuperblock.DEVFLAG_WRITE_MOSTLY);
-          health.updates().recordChange();
-          health.updates().whenSettled(() -> end.completed(health.broken()));
+          requireNoDoubt();
+          // Resync after a crash might copy from a member that lags, if none keeps up (I4).
+          attachment.change(() -> setWriteMostly(member, writeMostly), end);
         });
+  }
+
+  private void setWriteMostly(Member member, boolean writeMostly) throws DeviceException {
+    requireNoDoubt();
+    int flags = member.superblock().devflags();
+    member
+        .superblock()
+        .setDevflags(
+            writeMostly
+                ? flags | MdSuperblock.DEVFLAG_WRITE_MOSTLY
+                : flags & ~MdSuperblock.DEVFLAG_WRITE_MOSTLY);
+  }
+
+  private void requireNoDoubt() throws DeviceException {
+    if (sync.isInDoubt()) {
+      // The source would become another one, and what was read might read otherwise (I4).
+      throw Refusal.because(
+          "array %s has a resync to do, and is read from one member until then: try again when it is done"
+              .formatted(name));
+    }
   }
 
   /**

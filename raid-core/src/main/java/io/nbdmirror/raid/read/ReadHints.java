@@ -17,10 +17,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ReadHints {
   private final Members members;
+  private final ReadPath.Behind behind;
   private final InFlight inFlight;
 
-  public ReadHints(Members members, InFlight inFlight) {
+  public ReadHints(Members members, ReadPath.Behind behind, InFlight inFlight) {
     this.members = members;
+    this.behind = behind;
     this.inFlight = inFlight;
   }
 
@@ -38,6 +40,11 @@ public final class ReadHints {
     int block = members.blockBytes();
     long start = offsetBytes / block * block;
     long end = (offsetBytes + lengthBytes + block - 1) / block * block;
+    if (behind.lacks(member, start, end, behind.lastNumber()) || behind.isLost(start, end)) {
+      // It may be a hole only because the data is not there yet.
+      done.completed(List.of(new Extent(offsetBytes, lengthBytes, false)), null);
+      return;
+    }
     inFlight.start();
     member.extents(
         start,

@@ -29,6 +29,32 @@ public final class ReadPath {
     boolean waitsForOldBytes(long startBytes, long endBytes, Runnable then);
   }
 
+  /** What members lack of what was acknowledged (md's write-behind). */
+  public interface Behind {
+    /** Somebody who waits for a member that lacks something. */
+    @FunctionalInterface
+    interface Reader {
+      /** Members lack less than before. */
+      void lessBehind();
+    }
+
+    /** How many writes were acknowledged so far before all members had them. */
+    long lastNumber();
+
+    /**
+     * Whether {@code member} must not be read: it lacks something in the range.
+     *
+     * @param number later writes than this one do not count
+     */
+    boolean lacks(Member member, long startBytes, long endBytes, long number);
+
+    /** Whether nobody has what was acknowledged in the range. */
+    boolean isLost(long startBytes, long endBytes);
+
+    /** Tells {@code reader} once, when members lack less. */
+    void whenLess(Reader reader);
+  }
+
   /** Mends what a member could not read. */
   public interface Mender {
     /** Told when it is done. */
@@ -56,6 +82,7 @@ public final class ReadPath {
   final Members members;
   final Doubt doubt;
   final Turns turns;
+  final Behind behind;
   final Mender mender;
   final ReadBalance balance;
   final SlowMemberProbe probe;
@@ -74,12 +101,14 @@ public final class ReadPath {
       Members members,
       Doubt doubt,
       Turns turns,
+      Behind behind,
       Mender mender,
       InFlight inFlight,
       Scheduler scheduler) {
     this.members = members;
     this.doubt = doubt;
     this.turns = turns;
+    this.behind = behind;
     this.mender = mender;
     this.inFlight = inFlight;
     clock = scheduler;

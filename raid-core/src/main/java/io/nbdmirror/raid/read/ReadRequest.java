@@ -21,11 +21,13 @@ import org.jspecify.annotations.Nullable;
  *     └───────┘
  * </pre>
  *
- * Usually all of it comes from one member. It is read in pieces where no member has all of it good,
- * because of bad blocks or of errors that several members have in different places. Reused; used on
- * the array's loop.
+ * A member that lags is not asked for what it lacks: the read waits until it has it.
+ *
+ * <p>Usually all of it comes from one member. It is read in pieces where no member has all of it
+ * good, because of bad blocks or of errors that several members have in different places. Reused;
+ * used on the array's loop.
  */
-final class ReadRequest implements Completion, ReadPath.Mender.Listener {
+final class ReadRequest implements Completion, ReadPath.Mender.Listener, ReadPath.Behind.Reader {
   /** What is read at a time once several members have failed on more than that. */
   private static final int NARROW_BYTES = 4096;
 
@@ -50,6 +52,9 @@ final class ReadRequest implements Completion, ReadPath.Mender.Listener {
   private boolean narrow;
   private long startNanos;
 
+  /** The last write behind when the read began: later ones it need not see. */
+  private long lastBehind;
+
   ReadRequest(ReadPath path) {
     this.path = path;
   }
@@ -69,6 +74,7 @@ final class ReadRequest implements Completion, ReadPath.Mender.Listener {
     done = whenDone;
     narrow = false;
     lastFailure = null;
+    lastBehind = path.behind.lastNumber();
     int block = path.blockBytes;
     start = offset / block * block;
     end = (offset + length + block - 1) / block * block;
@@ -113,8 +119,12 @@ final class ReadRequest implements Completion, ReadPath.Mender.Listener {
         }
       }
     }
-    if (chosen == null) {
+    if (path.behind.isLost(pieceStart, pieceEnd)) {
+      finish(lost());
+    } else if (chosen == null) {
       nobodyLeft();
+    } else if (path.behind.lacks(chosen, pieceStart, pieceEnd, lastBehind)) {
+      path.behind.whenLess(this);
     } else {
       ask(chosen, inDoubt);
     }
@@ -145,6 +155,19 @@ final class ReadRequest implements Completion, ReadPath.Mender.Listener {
     }
     DeviceException failure = lastFailure;
     finish(failure != null ? failure : nobodyHasIt());
+  }
+
+  /** {@inheritDoc} By now another one may have to be asked. */
+  @Override
+  public void lessBehind() {
+    ask();
+  }
+
+  private DeviceException lost() {
+    return new DeviceException(
+        Errno.EIO,
+        "bytes %d to %d of the array were written, and no member that has them is left"
+            .formatted(pieceStart, pieceEnd));
   }
 
   private DeviceException nobodyHasIt() {

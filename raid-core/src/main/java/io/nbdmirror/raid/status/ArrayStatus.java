@@ -83,9 +83,16 @@ public record ArrayStatus(
    *
    * @param path empty when the member is missing
    * @param slot 0 and up; -1 for a spare
+   * @param behind acknowledged writes that it does not have yet (md's write-behind)
    */
   public record Member(
-      String path, int slot, Role role, boolean writeMostly, long readErrors, long writeErrors) {}
+      String path,
+      int slot,
+      Role role,
+      boolean writeMostly,
+      long readErrors,
+      long writeErrors,
+      int behind) {}
 
   /**
    * @param chunkBytes bytes of the array that one bit stands for

@@ -23,6 +23,8 @@ final class MemberWrite {
   private final Part middle = new Part();
   private final Part tail = new Part();
   private boolean issued;
+  private boolean lags;
+  private boolean behind;
   private int pending;
   private boolean lacksBlocks;
   private @Nullable DeviceException failure;
@@ -63,11 +65,43 @@ final class MemberWrite {
     return noSpace;
   }
 
+  /** Whether all that the member was asked to write is there, or it was not asked. */
+  boolean hasAll() {
+    return pending == 0 && failure == null && noSpace == null && !lacksBlocks;
+  }
+
+  /** Whether the request need not wait for it before the client is answered. */
+  boolean lags() {
+    return lags;
+  }
+
+  /** The client is answered: what the member has not written by now, or not all of it, it lacks. */
+  void fallBehind() {
+    behind = lags && !hasAll();
+    if (behind) {
+      member.fellBehind();
+    }
+  }
+
+  /** Whether the member lacks what the client was told is there. */
+  boolean isBehind() {
+    return behind;
+  }
+
+  /** The member has it, or what it means that it does not is settled. */
+  void catchUp() {
+    if (behind) {
+      behind = false;
+      member.caughtUp();
+    }
+  }
+
   void issue() {
     failure = null;
     noSpace = null;
     lacksBlocks = false;
     issued = member.isWritable();
+    lags = issued && request.mayLag() && WritesBehind.mayLag(member);
     if (!issued) {
       return;
     }
@@ -87,22 +121,31 @@ final class MemberWrite {
       tail.start(to, request.endBytes(), edges.tail(), 0);
     }
     if (from < to && member.isWritable()) {
-      int index = request.sourceIndex() + (int) (from - request.offsetBytes());
-      middle.start(from, to, request.source(), index);
+      if (lags) {
+        middle.start(from, to, request.lag().bytes(), 0);
+      } else {
+        middle.start(from, to, request.source(), request.indexOf(from));
+      }
     }
     partDone();
   }
 
   private void started() {
     pending++;
-    request.memberStarted();
+    request.memberStarted(lags);
   }
 
   private void partDone() {
-    if (--pending == 0 && failure == null && noSpace == null && !lacksBlocks) {
+    pending--;
+    boolean caughtUp = behind && hasAll();
+    if (hasAll()) {
       path.health.badBlocks().written(member, request.startBytes(), request.endBytes());
+      catchUp();
     }
-    request.memberDone();
+    request.memberDone(lags);
+    if (caughtUp) {
+      path.behind.tell();
+    }
   }
 
   private void failed(DeviceException why) {

@@ -28,6 +28,7 @@ public final class WritePath {
   final ArrayHealth health;
   final ReadPath reads;
   final Differing differing;
+  final WritesBehind behind;
   final int blockBytes;
 
   private final ArrayDeque<WriteRequest> free = new ArrayDeque<>();
@@ -35,17 +36,26 @@ public final class WritePath {
   final BitmapGate gate = new BitmapGate();
 
   public WritePath(
-      Members members, WriteOrder order, ArrayHealth health, ReadPath reads, Differing differing) {
+      Members members,
+      WriteOrder order,
+      ArrayHealth health,
+      ReadPath reads,
+      WritesBehind behind,
+      Differing differing) {
     this.members = members;
     this.order = order;
     this.health = health;
     this.reads = reads;
+    this.behind = behind;
     this.differing = differing;
     updates = health.updates();
     blockBytes = members.blockBytes();
   }
 
-  /** Requests taken and not answered yet, those waiting for their turn included (I8). */
+  /**
+   * Requests that not every member has yet, those waiting for their turn and those answered before
+   * their time included (I8).
+   */
   public InFlight inFlight() {
     return inFlight;
   }

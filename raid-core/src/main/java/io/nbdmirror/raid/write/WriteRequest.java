@@ -8,7 +8,6 @@ import io.nbdmirror.raid.event.SuperblockUpdates;
 import io.nbdmirror.raid.member.Member;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,8 +21,11 @@ import org.jspecify.annotations.Nullable;
  *   (I11)     covered
  * </pre>
  *
- * Blocks that the request covers only in part are read first and written whole, so that all members
- * get the same bytes. Reused; used on the array's loop.
+ * A request that may {@linkplain WritesBehind go on behind} is answered in step MEMBERS already,
+ * when those that do not lag have it; for the array it is in flight until the last one has it.
+ *
+ * <p>Blocks that the request covers only in part are read first and written whole, so that all
+ * members get the same bytes. Reused; used on the array's loop.
  */
 final class WriteRequest extends OrderedRange
     implements BitmapWrite, SuperblockUpdates.Waiter, BitmapGate.Waiter {
@@ -45,13 +47,10 @@ final class WriteRequest extends OrderedRange
   }
 
   private final WritePath path;
-
-  /** One for each member there was at {@code generation}. */
-  private MemberWrite[] memberWrites = {};
-
-  private int generation = -1;
-
+  private final MemberWrites members;
   private final EdgeBlocks edges;
+
+  private final Lag lag = new Lag(this);
 
   private Step step = Step.ORDER;
   private Kind kind = Kind.DATA;
@@ -71,8 +70,15 @@ final class WriteRequest extends OrderedRange
   private long failuresBeforeEdges;
   private int pending;
 
+  /** How many of {@code pending} the client's answer waits for. */
+  private int pendingAhead;
+
+  /** Those who are waited for have it; a failure must be recorded before the client hears of it. */
+  private boolean settling;
+
   WriteRequest(WritePath path) {
     this.path = path;
+    members = new MemberWrites(path, this);
     edges = new EdgeBlocks(path.reads, path.blockBytes, this::edgesRead);
   }
 
@@ -155,7 +161,16 @@ final class WriteRequest extends OrderedRange
 
   @Override
   public void settled() {
-    goOn();
+    if (!settling) {
+      goOn();
+      return;
+    }
+    settling = false;
+    if (pending == 0) {
+      judge();
+    } else if (isAheadWritten()) {
+      answerEarly();
+    }
   }
 
   /** The bitmap was exchanged while this write was held in step ACTIVE. */
@@ -227,8 +242,23 @@ final class WriteRequest extends OrderedRange
     return source;
   }
 
-  int sourceIndex() {
-    return sourceIndex;
+  /** Where in {@link #source} the bytes are that go to an offset in the array. */
+  int indexOf(long at) {
+    return sourceIndex + (int) (at - offset);
+  }
+
+  /** Whether write-mostly members need not be waited for. */
+  boolean mayLag() {
+    return lag.isAllowed();
+  }
+
+  Lag lag() {
+    return lag;
+  }
+
+  /** Whether the client was answered and this member does not have it yet. */
+  boolean isBehindOn(Member member) {
+    return members.isBehind(member);
   }
 
   boolean mayDiscard() {
@@ -242,37 +272,63 @@ final class WriteRequest extends OrderedRange
   private void issue() {
     assert path.updates.isActive() : "data is forwarded while a superblock may say clean (I8)";
     step = Step.MEMBERS;
-    takeMembers();
+    if (!fua) {
+      tryAllowLag();
+    }
     // One more than there are member writes, so that inline completions do not end it early.
     pending = 1;
-    for (MemberWrite write : memberWrites) {
-      write.issue();
+    pendingAhead = 1;
+    members.issue();
+    memberDone(false);
+  }
+
+  private void tryAllowLag() {
+    if (kind == Kind.DATA) {
+      long from = startBytes() + (edges.hasHead() ? path.blockBytes : 0);
+      long to = endBytes() - (edges.hasTail() ? path.blockBytes : 0);
+      path.behind.tryAllow(lag, source, indexOf(from), (int) (to - from));
+    } else {
+      path.behind.tryAllow(lag, source, 0, 0);
     }
-    memberDone();
   }
 
   /** A member write is on its way that {@link #memberDone} ends. */
-  void memberStarted() {
+  void memberStarted(boolean lags) {
     pending++;
+    pendingAhead += lags ? 0 : 1;
   }
 
-  /** Members change only while no write is in the bitmap's gate, so it is the same to the end. */
-  private void takeMembers() {
-    if (generation == path.members.generation()) {
+  void memberDone(boolean lags) {
+    pending--;
+    pendingAhead -= lags ? 0 : 1;
+    if (settling) {
       return;
     }
-    generation = path.members.generation();
-    List<Member> now = path.members.all();
-    memberWrites = new MemberWrite[now.size()];
-    for (int i = 0; i < memberWrites.length; i++) {
-      memberWrites[i] = new MemberWrite(path, this, now.get(i));
+    if (pending == 0) {
+      judge();
+    } else if (pendingAhead == 0 && !lags && isAheadWritten()) {
+      if (path.updates.isSettled()) {
+        answerEarly();
+      } else {
+        settling = true;
+        path.updates.whenSettled(this);
+      }
     }
   }
 
-  void memberDone() {
-    if (--pending == 0) {
-      judge();
-    }
+  private boolean isAheadWritten() {
+    return members.isAheadWritten() && path.health.broken() == null;
+  }
+
+  /** Nothing of the request is looked at any more once the client was told. */
+  private void answerEarly() {
+    members.fallBehind();
+    path.behind.add(lag);
+    source = Unpooled.EMPTY_BUFFER;
+    Completion whenDone = done;
+    done = null;
+    assert whenDone != null : "a write is answered twice";
+    whenDone.completed(null);
   }
 
   /**
@@ -281,27 +337,27 @@ final class WriteRequest extends OrderedRange
    * then, and one that is being rebuilt all of it: they are made the same again.
    */
   private void judge() {
-    failThoseThatMissedIt();
-    DeviceException noSpace = null;
-    boolean room = false;
-    boolean stays = false;
-    for (MemberWrite write : memberWrites) {
-      noSpace = write.noSpace() == null ? noSpace : write.noSpace();
-      room |= write.isOfMemberInSync() && write.noSpace() == null;
-      stays |= write.isOfMemberInSync() && write.failure() != null;
+    members.failThoseThatMissedIt();
+    if (lag.isBehind() && !members.isWritten()) {
+      path.behind.lost(startBytes(), endBytes(), members.failure());
+      step = Step.REPLY;
+      goOn();
+      return;
     }
-    if (noSpace != null && !room) {
+    boolean stays = members.failedOnOneThatStays();
+    DeviceException noSpace = members.noSpace();
+    if (noSpace != null && !members.isRoomOnAny()) {
       failure = new DeviceException(Errno.ENOSPC, String.valueOf(noSpace.getMessage()));
       stays = true;
     } else if (noSpace != null) {
-      failThoseWithoutRoom();
+      members.failThoseWithoutRoom();
     }
     if (stays
         && path.members.writable() > 1
         && path.health.broken() == null
         && !path.reads.mayDiffer(startBytes(), endBytes())) {
       // Whoever is in sync by the end may have been given what was there before.
-      failure = failure == null ? failureOfMember() : failure;
+      failure = failure == null ? members.failure() : failure;
       new Levelling(path, startBytes(), endBytes(), this::levelled).start();
       return;
     }
@@ -309,94 +365,24 @@ final class WriteRequest extends OrderedRange
     goOn();
   }
 
-  private void failThoseWithoutRoom() {
-    for (MemberWrite write : memberWrites) {
-      DeviceException own = write.noSpace();
-      if (own != null) {
-        path.health.writeFailed(write.member(), own);
-      }
-    }
-  }
-
-  /**
-   * What failed on the last member in sync, which stayed for that, may be on one that has been
-   * rebuilt since: then it stays no longer (I3).
-   */
-  private void failThoseThatMissedIt() {
-    if (!isWritten()) {
-      return;
-    }
-    for (MemberWrite write : memberWrites) {
-      DeviceException own = write.failure();
-      if (own != null && write.isOfMemberInSync()) {
-        path.health.fail(write.member(), own);
-      }
-    }
-  }
-
   private void levelled(boolean areSame) {
     same = areSame;
     if (!same) {
       path.differing.mayDiffer(startBytes(), endBytes());
-      failThoseBeingRebuilt();
+      members.failThoseBeingRebuilt();
     }
     step = Step.REPLY;
     goOn();
   }
 
-  /** They would be in sync one day, and lack what could not be copied to them once more (I13). */
-  private void failThoseBeingRebuilt() {
-    for (MemberWrite write : memberWrites) {
-      if (write.member().isRebuilding()) {
-        path.health.fail(
-            write.member(),
-            new DeviceException(
-                Errno.EIO,
-                "%s took a write that failed on the last member in sync, which cannot be read there"
-                    .formatted(write.member().path())));
-      }
-    }
-  }
-
   private void end() {
-    if (failure == null && !isWritten()) {
-      failure = failureOfMember();
+    if (failure == null && !members.isWritten()) {
+      failure = members.failure();
     } else {
       same |= failure == null;
     }
     // One that is the only one has nothing to differ from.
     finish((same || path.members.writable() < 2) && !path.members.isDegraded());
-  }
-
-  private DeviceException failureOfMember() {
-    for (MemberWrite write : memberWrites) {
-      DeviceException own = write.failure();
-      if (own != null) {
-        return own;
-      }
-    }
-    return new DeviceException(Errno.EIO, "no member in sync took the write");
-  }
-
-  /** Whether every block of it is on a member in sync. */
-  private boolean isWritten() {
-    boolean inParts = false;
-    boolean isMissing = false;
-    for (MemberWrite write : memberWrites) {
-      if (write.succeeded()) {
-        return true;
-      }
-      isMissing |= write.isOfMemberInSync() && !write.lacksBadBlocksOnly();
-      inParts |= write.lacksBadBlocksOnly();
-    }
-    inParts &= !isMissing;
-    long at = startBytes();
-    while (inParts && at < endBytes()) {
-      long edge = path.members.nextBadEdge(at, endBytes());
-      inParts = path.members.sourceOf(at, edge, List.of()) != null;
-      at = edge;
-    }
-    return inParts;
   }
 
   private void fail(@Nullable DeviceException why) {
@@ -410,12 +396,22 @@ final class WriteRequest extends OrderedRange
       path.gate.leave();
     }
     edges.release();
+    boolean wasBehind = lag.isBehind();
     Completion whenDone = done;
     DeviceException why = failure;
     done = null;
     source = Unpooled.EMPTY_BUFFER;
+    if (wasBehind) {
+      members.catchUp();
+    }
+    WritesBehind behind = path.behind;
+    behind.remove(lag);
     path.order.release(this);
     path.ended(this);
+    if (wasBehind) {
+      behind.tell();
+      return;
+    }
     assert whenDone != null : "a write is answered twice";
     whenDone.completed(why);
   }
