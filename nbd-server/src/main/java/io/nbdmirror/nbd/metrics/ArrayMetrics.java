@@ -75,6 +75,11 @@ final class ArrayMetrics {
           "nbdmirror_member_io_errors", help, member.readErrors(), labels.add("op", "read"));
       families.counter(
           "nbdmirror_member_io_errors", help, member.writeErrors(), labels.add("op", "write"));
+      families.gauge(
+          "nbdmirror_writes_behind",
+          "Acknowledged writes that a write-mostly member does not have yet.",
+          member.behind(),
+          labels);
     }
   }
 

@@ -96,6 +96,7 @@ class MetricsPageTest {
             "nbdmirror_members{array=\"home\",state=\"missing\"} 1.0",
             "nbdmirror_members_required{array=\"home\"} 2.0",
             "nbdmirror_member_io_errors_total{array=\"home\",member=\"/m/\\\"0\\\"\",op=\"write\"} 2.0",
+            "nbdmirror_writes_behind{array=\"home\",member=\"/m/\\\"0\\\"\"} 3.0",
             "nbdmirror_bitmap_dirty_chunks{array=\"home\"} 5.0",
             "nbdmirror_bitmap_pages_flushed_total{array=\"home\"} 7.0",
             "nbdmirror_bitmap_commits_total{array=\"home\"} 6.0",
