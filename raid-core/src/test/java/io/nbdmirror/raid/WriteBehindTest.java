@@ -9,6 +9,7 @@ import io.nbdmirror.io.Extent;
 import io.nbdmirror.io.simulation.Latency;
 import io.nbdmirror.io.simulation.Operation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
+import io.nbdmirror.io.simulation.SimulatedDisk;
 import io.nbdmirror.io.simulation.SimulatedFault;
 import io.nbdmirror.raid.status.ArrayStatus;
 import io.netty.buffer.ByteBuf;
@@ -305,6 +306,9 @@ class WriteBehindTest {
     assertThat(array.dataOf(1)).isEqualTo(array.dataOf(0));
     hold(1, DATA, 64 << 20);
     assertAnswered(client.submit(0, 1 << 20, 3));
+    assertAnswered(client.submit(2 << 20, 4096, 3));
+    letGo(1);
+    assertThat(array.dataOf(1)).isEqualTo(array.dataOf(0));
   }
 
   @Test
@@ -433,6 +437,18 @@ class WriteBehindTest {
   }
 
   @Test
+  void whereItIsLostIsNoHole() {
+    int hole = 2 * CHUNK;
+    failLate(1);
+    assertAnswered(client.submit(hole, 4096, 2));
+    failFirst();
+    array.scheduler.advance(2 * SECOND);
+    assertThat(mirror.status().state()).isEqualTo(ArrayStatus.State.BROKEN);
+    assertThat(extentsAt(hole + 4096)).containsExactly(new Extent(hole + 4096, 4096, true));
+    assertThat(extentsAt(hole)).containsExactly(new Extent(hole, 4096, false));
+  }
+
+  @Test
   void aMemberWithoutRoomIsOutToo() {
     array
         .devices
@@ -474,6 +490,65 @@ class WriteBehindTest {
     letGo(2);
     assertThat(there.value()).isEqualTo(2);
     assertThat(mirror.status().members().get(1).role()).isEqualTo(ArrayStatus.Role.FAULTY);
+  }
+
+  /** One without room is out only when all have answered, and might be read until then. */
+  @Test
+  void whenOneOfTheOthersHasTroubleAllAreWaitedFor() {
+    array = new TestArray(8, 3, SIZE, CHUNK);
+    array.setWriteBehind(2, LIMIT);
+    mirror = array.assemble();
+    client = new ArrayClient(array, mirror);
+    makeActive();
+    hold(2);
+    array
+        .devices
+        .getFirst()
+        .inject(SimulatedFault.failing(Errno.ENOSPC).on(Operation.WRITE).within(DATA, SIZE).once());
+    AtomicReference<@Nullable DeviceException> answer = client.submit(4096, 4096, 2);
+    assertWaits(answer);
+    letGo(2);
+    assertThat(answer.get()).isNull();
+    assertThat(mirror.status().members().getFirst().role()).isEqualTo(ArrayStatus.Role.FAULTY);
+  }
+
+  @Test
+  void aBrokenArrayAnswersNothingEarly() {
+    hold(1);
+    array
+        .devices
+        .getFirst()
+        .inject(SimulatedFault.slow(SECOND).on(Operation.WRITE).within(DATA, SIZE));
+    array.devices.getFirst().inject(SimulatedFault.failing(Errno.EIO).on(Operation.FLUSH).once());
+    AtomicReference<@Nullable DeviceException> answer = client.submit(4096, 4096, 2);
+    mirror.membership().fail("member1", failure -> {});
+    array.scheduler.advance(20 * MILLI);
+    mirror.flush(failure -> {});
+    array.scheduler.advance(20 * MILLI);
+    assertThat(mirror.status().state()).isEqualTo(ArrayStatus.State.BROKEN);
+    array.scheduler.advance(2 * SECOND);
+    letGo(1);
+    assertThat(answer.get()).as("I7").hasMessageContaining("is broken");
+  }
+
+  /** The member whose place it takes goes when it has everything, what is behind included. */
+  @Test
+  void oneThatIsToTakeAnothersPlaceDoesNotLag() {
+    int size = 16 << 20;
+    start(new TestArray(9, 2, size, CHUNK));
+    SimulatedDevice fresh =
+        new SimulatedDevice(SimulatedDisk.of("fresh", DATA + size), array.scheduler, 99);
+    array.devices.add(fresh);
+    hold(2, DATA, size);
+    mirror.membership().replace("member1", fresh, failure -> {});
+    array.scheduler.advance(100 * MILLI);
+    AtomicReference<@Nullable DeviceException> marked = ArrayClient.unanswered();
+    mirror.membership().setWriteMostly("fresh", true, marked::set);
+    assertAnswered(marked);
+    AtomicReference<@Nullable DeviceException> answer = client.submit(size - 4096, 4096, 2);
+    assertWaits(answer);
+    letGo(2);
+    assertThat(answer.get()).isNull();
   }
 
   /** Another request's failure: the client must not hear of this one before it is recorded. */
@@ -522,6 +597,28 @@ class WriteBehindTest {
     array.devices.get(1).releaseAbandoned();
     client.settle();
     assertThat(client.read(4096, 4096)).containsOnly(2);
+  }
+
+  /** It may write them out at any time, so no other write may be given their place in memory. */
+  @Test
+  void aMemberThatHangsKeepsTheBytesItWasGiven() {
+    array = new TestArray(10, 3, SIZE, CHUNK);
+    array.setWriteBehind(1, LIMIT);
+    array.setWriteBehind(2, LIMIT);
+    mirror = array.assemble();
+    client = new ArrayClient(array, mirror);
+    makeActive();
+    hold(1);
+    assertAnswered(client.submit(4096, 4096, 2));
+    array.scheduler.advance(40 * SECOND);
+    assertThat(mirror.status().members().get(1).role()).isEqualTo(ArrayStatus.Role.FAULTY);
+    hold(2);
+    assertAnswered(client.submit(4096, 4096, 3));
+    array.devices.get(1).releaseAbandoned();
+    client.settle();
+    assertThat(dataOf(1, 4096)).isEqualTo((byte) 2);
+    letGo(2);
+    assertThat(dataOf(2, 4096)).isEqualTo((byte) 3);
   }
 
   /** Takes no data any more, until {@link #letGo}. */

@@ -2,7 +2,7 @@ package io.nbdmirror.raid.event;
 
 import org.jspecify.annotations.Nullable;
 
-/** Counts requests that were taken and are not answered yet. Used on the array's loop. */
+/** Counts requests that were taken and are not over yet. Used on the array's loop. */
 public final class InFlight {
   private int count;
   private long started;

@@ -14,7 +14,7 @@ public record Foreground(InFlight reads, InFlight changes) {
     return reads.started() + changes.started();
   }
 
-  /** Whether any waits for its answer. */
+  /** Whether any is on its way: waits for its answer, or has members that do not have it yet. */
   boolean isBusy() {
     return reads.count() + changes.count() > 0;
   }

@@ -20,7 +20,8 @@ final class Lag {
   /** Whether write-mostly members need not be waited for. */
   private boolean allowed;
 
-  private ByteBuf bytes = Unpooled.EMPTY_BUFFER;
+  /** Null when the request brings no data. */
+  private Copies.@Nullable Copy copy;
 
   Lag(WriteRequest request) {
     this.request = request;
@@ -37,22 +38,22 @@ final class Lag {
 
   /** What goes to those that may lag; empty unless the request brings data. */
   ByteBuf bytes() {
-    return bytes;
+    return copy == null ? Unpooled.EMPTY_BUFFER : copy.bytes();
   }
 
-  void allow(ByteBuf own) {
+  Copies.@Nullable Copy copy() {
+    return copy;
+  }
+
+  void allow(Copies.@Nullable Copy own) {
     allowed = true;
-    bytes = own;
+    copy = own;
   }
 
-  /** Gives the bytes back; how many they were. */
-  int release() {
-    int length = bytes.capacity();
-    // A member that hung may hold them still: the count of references says when they are free.
-    bytes.release();
-    bytes = Unpooled.EMPTY_BUFFER;
+  /** The request is over. */
+  void clear() {
+    copy = null;
     allowed = false;
     number = 0;
-    return length;
   }
 }

@@ -6,8 +6,6 @@ import io.nbdmirror.raid.member.Member;
 import io.nbdmirror.raid.member.Members;
 import io.nbdmirror.raid.read.ReadPath;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
-import io.netty.buffer.Unpooled;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,16 +16,9 @@ import org.jspecify.annotations.Nullable;
  * write-behind, which the bitmap's superblock limits): which may be, who waits for them, and what
  * no member has in the end. They keep their range, their bits and their place among the requests in
  * flight until the last member has them; so a crash finds their chunks marked (I1), and whatever
- * waits for writes to end waits for these. Allocates nothing but bytes from a pool; used on the
- * array's loop.
+ * waits for writes to end waits for these. Used on the array's loop.
  */
 public final class WritesBehind implements ReadPath.Behind {
-  /** What the copies of an array's writes take at most. */
-  static final int MEMORY_BYTES = 16 << 20;
-
-  /** Of a larger write a copy costs more than it is worth. */
-  static final int LARGEST_BYTES = 1 << 20;
-
   /** A range that was acknowledged and that nobody has. */
   private record Lost(long startBytes, long endBytes) {}
 
@@ -36,6 +27,7 @@ public final class WritesBehind implements ReadPath.Behind {
 
   private final Members members;
   private final ArrayHealth health;
+  private final Copies copies = new Copies();
   private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
   private final ArrayDeque<Reader> readers = new ArrayDeque<>();
   private final List<Lost> lost = new ArrayList<>();
@@ -45,8 +37,6 @@ public final class WritesBehind implements ReadPath.Behind {
 
   /** Requests that may go on behind, whether they do already or not. */
   private int allowed;
-
-  private int freeBytes = MEMORY_BYTES;
 
   public WritesBehind(Members members, ArrayHealth health) {
     this.members = members;
@@ -61,20 +51,14 @@ public final class WritesBehind implements ReadPath.Behind {
    *     the request brings no data
    */
   void tryAllow(Lag lag, ByteBuf source, int index, int lengthBytes) {
-    if (allowed >= limit()
-        || lengthBytes > LARGEST_BYTES
-        || lengthBytes > freeBytes
-        || !anyMayLag()) {
+    if (allowed >= limit() || !anyMayLag()) {
       return;
     }
-    ByteBuf own = Unpooled.EMPTY_BUFFER;
-    if (lengthBytes > 0) {
-      own = PooledByteBufAllocator.DEFAULT.directBuffer(lengthBytes, lengthBytes);
-      own.setBytes(0, source, index, lengthBytes);
+    Copies.Copy own = lengthBytes == 0 ? null : copies.take(source, index, lengthBytes);
+    if (own != null || lengthBytes == 0) {
+      allowed++;
+      lag.allow(own);
     }
-    freeBytes -= lengthBytes;
-    allowed++;
-    lag.allow(own);
   }
 
   /** How many requests may be behind; 0 without a bitmap that would tell of them after a crash. */
@@ -123,7 +107,11 @@ public final class WritesBehind implements ReadPath.Behind {
     if (lag.isBehind()) {
       unlink(lag);
     }
-    freeBytes += lag.release();
+    Copies.Copy own = lag.copy();
+    if (own != null) {
+      copies.giveBack(own);
+    }
+    lag.clear();
     allowed--;
   }
 
