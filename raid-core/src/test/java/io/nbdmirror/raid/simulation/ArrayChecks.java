@@ -238,6 +238,7 @@ final class ArrayChecks {
    */
   void changed(Expected.Change change, boolean fua) {
     Roles roles = atSuccess("a change");
+    Lagging.noteBehind(life.coverage(), roles);
     List<SimulatedDevice> unrecorded = unrecorded(roles);
     for (SimulatedDevice member : members(roles, unrecorded)) {
       boolean isOut = unrecorded.contains(member);

@@ -29,14 +29,14 @@ final class AtRest {
   private static List<SimulatedDevice> inSync(World world) {
     long freshest = 0;
     for (SimulatedDevice device : world.disks.members) {
-      if (world.current.contains(device.path())) {
+      if (world.isInSync(device.path())) {
         freshest = Math.max(freshest, OnDisk.of(device).events());
       }
     }
     List<SimulatedDevice> inSync = new ArrayList<>();
     for (SimulatedDevice device : world.disks.members) {
       OnDisk own = OnDisk.of(device);
-      if (world.current.contains(device.path())
+      if (world.isInSync(device.path())
           && !own.isRebuilding()
           && own.events() + 1 >= freshest
           && inSync.stream().allMatch(other -> isCountedIn(own, OnDisk.of(other)))) {

@@ -15,6 +15,9 @@ final class Disks {
   /** Older bitmap files than so many are thrown away. */
   private static final int FILES = 3;
 
+  /** Of a member that is write-mostly from the start. */
+  private static final Latency LAGGING = new Latency(0, 100_000, 4_000_000);
+
   final SimulatedScheduler scheduler;
   final List<SimulatedDevice> members = new ArrayList<>();
   final List<SimulatedDevice> files = new ArrayList<>();
@@ -32,6 +35,9 @@ final class Disks {
                 random.nextLong(), shape.members(), shape.sizeBytes(), shape.chunkBytes())
             : new TestArray(
                 random.nextLong(), shape.members(), shape.sizeBytes(), shape.chunkBytes());
+    if (shape.writeBehind() > 0) {
+      array.setWriteBehind(shape.writeMostlySlot(), shape.writeBehind());
+    }
     Disks disks = new Disks(new SimulatedScheduler(random.nextLong()));
     for (int i = 0; i < shape.members(); i++) {
       SimulatedDevice device = disks.blank(shape, i, random);
@@ -57,8 +63,15 @@ final class Disks {
             OnDisk.DATA + shape.sizeBytes(),
             shape.blockBytes().get(index % shape.members()),
             shape.discards(),
-            random.nextInt(4) == 0 ? Latency.LATER : Latency.MIXED);
+            latencyOf(index, shape, random));
     return new SimulatedDevice(disk, scheduler, random.nextLong());
+  }
+
+  private static Latency latencyOf(int index, Shape shape, SplittableRandom random) {
+    Latency drawn = random.nextInt(4) == 0 ? Latency.LATER : Latency.MIXED;
+    return shape.writeBehind() > 0 && index % shape.members() == shape.writeMostlySlot()
+        ? LAGGING
+        : drawn;
   }
 
   /** What the next life finds. */

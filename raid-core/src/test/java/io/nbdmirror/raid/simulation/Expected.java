@@ -282,6 +282,32 @@ final class Expected {
     return "";
   }
 
+  /** Whether a disk lacks something that was acknowledged. */
+  boolean isLackedBy(Sectors disk) {
+    return touched.stream()
+        .anyMatch(history -> !history.allowsElsewhere(disk.sector(history.sector()), 0));
+  }
+
+  /** Why a disk lacks something that was flushed; empty if it does not. */
+  String problemOfLagging(Sectors disk) {
+    for (SectorHistory history : touched) {
+      byte[] found = disk.sector(history.sector());
+      if (!history.allowsDurably(found, 0)) {
+        return told(history, found, 0);
+      }
+    }
+    return "";
+  }
+
+  /** Reads come from a disk that lags: what it lacks is lost. */
+  void lose(Sectors disk) {
+    for (SectorHistory history : touched) {
+      if (!history.allowsElsewhere(disk.sector(history.sector()), 0)) {
+        history.lose();
+      }
+    }
+  }
+
   /** Why a member that is said to have all data lacks some of what was flushed; empty if not. */
   String problemOnRebuilt(long offset, byte[] durable) {
     for (int index = 0; index < durable.length; index += Pattern.SECTOR) {

@@ -223,6 +223,7 @@ final class Life {
     if (!name.equals(world.source)) {
       world.source = name;
       world.expected.sourceChanged();
+      Lagging.noteSource(world, source);
     }
   }
 
@@ -283,7 +284,7 @@ final class Life {
     Roles roles = Roles.of(assembled, disks);
     boolean anyCurrent = false;
     for (SimulatedDevice member : roles.inSync()) {
-      boolean isCurrent = world.current.contains(member.path()) || wasRebuiltInTime(member);
+      boolean isCurrent = world.isInSync(member.path()) || wasRebuiltInTime(member);
       anyCurrent |= isCurrent;
       // One whose better half could not be read is taken for fresh: it cannot know.
       Violation.require(
@@ -292,6 +293,7 @@ final class Life {
           member.path(),
           world.current);
     }
+    Lagging.noteStart(world, roles.inSync());
     // Whoever starts in spite of what cannot be read may split it.
     world.mayBeSplit |= upsets.happened() > 0;
     return anyCurrent ? assembled : null;
@@ -311,6 +313,7 @@ final class Life {
 
   private void begin(Mirror assembled) {
     noticeSource();
+    Lagging.noteSource(world, roles().source());
     noteStart(assembled);
     if (random.nextBoolean()) {
       assembled.setMemberTimeoutNanos(HASTY_NANOS);
@@ -504,6 +507,8 @@ final class Life {
     world.expected.crash(cacheLost);
     world.tally.mix(cacheLost ? 2 : 3);
     world.disks = disks.afterCrash(world.random, cacheLost);
+    Mirror ended = mirror;
+    Lagging.noteEnd(world, ended == null ? null : ended.status());
   }
 
   private void endUnassembled() {

@@ -172,6 +172,15 @@ final class SectorHistory {
     }
   }
 
+  /** It is read from a member that was never given what was acknowledged before the crash. */
+  void lose() {
+    if (acknowledged <= crashed) {
+      unknownBefore = Long.MAX_VALUE;
+      tail = null;
+      pinned = null;
+    }
+  }
+
   /** Whether it is pinned to something that a power cut may take away. */
   boolean isPinnedInCache() {
     return pinned != null && !pinnedDurably;

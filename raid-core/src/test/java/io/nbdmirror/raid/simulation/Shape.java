@@ -11,6 +11,7 @@ import java.util.SplittableRandom;
  * @param zones ranges that clients read and write; the rest of a large array stays untouched
  * @param queueDepth requests that clients have in flight at most
  * @param upsetsPerMille how often a disk is upset, in a thousand steps
+ * @param writeBehind by how many writes members that are write-mostly may lag; one is then
  */
 record Shape(
     long sizeBytes,
@@ -20,7 +21,8 @@ record Shape(
     boolean bitmapInFile,
     List<Zone> zones,
     int queueDepth,
-    int upsetsPerMille) {
+    int upsetsPerMille,
+    int writeBehind) {
   /** A range of the array, in bytes. */
   record Zone(long start, int length) {
     long end() {
@@ -47,7 +49,8 @@ record Shape(
         random.nextInt(4) == 0,
         large ? zonesOf(size) : List.of(new Zone(0, (int) size)),
         1 << random.nextInt(6),
-        List.of(0, 0, 1, 4, 12).get(random.nextInt(5)));
+        List.of(0, 0, 1, 4, 12).get(random.nextInt(5)),
+        random.nextInt(4) == 0 ? 1 << random.nextInt(5) : 0);
   }
 
   /** The start, both sides of where the bitmap's second page begins, and the end. */
@@ -57,6 +60,11 @@ record Shape(
         new Zone(0, 32 * KIB),
         new Zone(secondPage - 16 * KIB, 32 * KIB),
         new Zone(size - 32 * KIB, 32 * KIB));
+  }
+
+  /** The slot of the member that is write-mostly from the start, where any may lag. */
+  int writeMostlySlot() {
+    return writeBehind % members();
   }
 
   int members() {

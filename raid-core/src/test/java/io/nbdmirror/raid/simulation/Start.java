@@ -45,6 +45,9 @@ record Start(
       SimulatedDevice kept = eligible.get(random.nextInt(eligible.size()));
       given.removeIf(device -> device != kept && random.nextInt(2) == 0);
     }
+    if (!world.lagging.isEmpty() && random.nextInt(4) == 0) {
+      Lagging.keepThoseAlone(world, given);
+    }
     return new Start(
         given,
         fileFor(given, world.disks, world, random),
@@ -76,7 +79,7 @@ record Start(
   }
 
   /** Those that hold everything, but for one that another of them has gone on without. */
-  private static List<SimulatedDevice> eligible(World world) {
+  static List<SimulatedDevice> eligible(World world) {
     List<SimulatedDevice> eligible = new ArrayList<>();
     for (SimulatedDevice device : world.disks.members) {
       if (world.current.contains(device.path())) {

@@ -17,6 +17,9 @@ final class World {
   /** Names of the members that hold everything acknowledged. */
   final Set<String> current = new LinkedHashSet<>();
 
+  /** Names of the members that lack something acknowledged, for a crash came too soon. */
+  final Set<String> lagging = new LinkedHashSet<>();
+
   /** Whether an array was started while a disk could not be read. */
   boolean mayBeSplit;
 
@@ -44,5 +47,10 @@ final class World {
     expected = new Expected(shape.sizeBytes());
     disks = Disks.format(shape, random.split());
     disks.members.forEach(member -> current.add(member.path()));
+  }
+
+  /** Whether assembly may take the member for one in sync. */
+  boolean isInSync(String path) {
+    return current.contains(path) || lagging.contains(path);
   }
 }
