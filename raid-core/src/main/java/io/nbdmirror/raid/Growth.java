@@ -96,19 +96,37 @@ final class Growth {
     if (problem != null) {
       goOn(problem);
     } else if (plan.rewritesFile()) {
-      WriteIntentBitmap old = health.bitmap();
-      old.superblock().setState(BitmapSuperblock.STATE_STALE);
-      old.pages().attributes().set(0, DIRTY);
-      old.commits().commit((Completion) ignored -> writeBitmap(plan));
+      // Whoever fails meanwhile is recorded afterwards: the old bitmap's first page would go to the
+      // file while the new one's is on its way there (I2).
+      health
+          .updates()
+          .whenSettled(() -> {
+            health.updates().hold();
+            markStale(plan);
+          });
     } else {
       writeBitmap(plan);
+    }
+  }
+
+  private void markStale(GrowthPlan plan) {
+    WriteIntentBitmap old = health.bitmap();
+    old.superblock().setState(BitmapSuperblock.STATE_STALE);
+    old.pages().attributes().set(0, DIRTY);
+    old.commits().commit((Completion) ignored -> writeBitmap(plan));
+  }
+
+  private void release(GrowthPlan plan) {
+    if (plan.rewritesFile()) {
+      health.updates().release();
     }
   }
 
   private void writeBitmap(GrowthPlan plan) {
     DeviceException kicked = health.arrayBitmap().failure();
     if (kicked != null) {
-      goOn(kicked);
+      release(plan);
+      health.updates().whenSettled(() -> goOn(kicked));
       return;
     }
     BitmapSuccessor successor =
@@ -138,6 +156,7 @@ final class Growth {
       health.updates().markActive();
     }
     health.updates().recordChange();
+    release(plan);
     health
         .updates()
         .whenSettled(() -> {
@@ -167,7 +186,12 @@ final class Growth {
     }
     // The file has the new bitmap, or some of it: the old one once more, and then believed again.
     health.bitmap().superblock().setState(0);
-    health.bitmap().writeAgain(ignored -> health.updates().whenSettled(() -> goOn(why)));
+    health
+        .bitmap()
+        .writeAgain(ignored -> {
+          release(plan);
+          health.updates().whenSettled(() -> goOn(why));
+        });
   }
 
   private void sized(GrowthPlan plan) {

@@ -21,6 +21,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -70,6 +71,32 @@ class FoundBySimulationTest {
     array.scheduler.runUntil(outcome::done);
     array.scheduler.runUntilIdle();
     assertThat(outcome.errno()).isEqualTo(Errno.EIO);
+  }
+
+  /** The old bitmap's first page was written to the file beside the new one's. */
+  @Test
+  void aFailureIsRecordedAfterABitmapFileWasRewrittenForALargerArray() {
+    TestArray array = TestArray.withBitmapFile(1, 3, SIZE, CHUNK);
+    Mirror mirror = array.assemble();
+    array.scheduler.runUntilIdle();
+    array.devices.forEach(device -> device.resize(device.sizeBytes() + SIZE));
+    SimulatedDevice file = Objects.requireNonNull(array.bitmapDevice());
+    file.inject(SimulatedFault.slow(10_000_000).on(Operation.WRITE));
+    List<DeviceEvent> writes = new ArrayList<>();
+    file.listen((device, event) -> writes.add(event));
+    Outcome grown = new Outcome();
+    mirror.grow(0, false, grown);
+    array.scheduler.runUntil(() -> writes.size() == 3);
+    array.devices.get(2).inject(SimulatedFault.failing(Errno.EIO).on(Operation.FLUSH));
+    mirror.flush(failure -> {});
+    array.scheduler.runUntil(grown::done);
+    assertThat(grown.succeeded()).isTrue();
+    for (int i = 0; i < writes.size(); i += 2) {
+      assertThat(writes.get(i).phase()).as("I2").isEqualTo(DeviceEvent.Phase.SUBMITTED);
+      assertThat(writes.get(i + 1).phase()).as("I2").isEqualTo(DeviceEvent.Phase.COMPLETED);
+    }
+    assertThat(array.superblock(0).role(2)).isGreaterThanOrEqualTo(MdSuperblock.ROLE_SLOT_LIMIT);
+    assertThat(mirror.sizeBytes()).isEqualTo(2 * SIZE);
   }
 
   /** A hole of the source's that begins within a block of the target's. */
