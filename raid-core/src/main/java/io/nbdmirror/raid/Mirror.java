@@ -70,6 +70,7 @@ public final class Mirror implements BlockDevice {
   private final Found found;
   private final Members members;
   private final ArrayHealth health;
+  private final WriteOrder order = new WriteOrder();
   private final InFlight reading = new InFlight();
   private final ReadPath reads;
   private final ReadHints hints;
@@ -108,7 +109,6 @@ public final class Mirror implements BlockDevice {
             found.events(),
             found.readOnly(),
             scheduler);
-    WriteOrder order = new WriteOrder();
     doubt = new Doubt(health.arrayBitmap());
     if (found.unclean() && members.inSync() > 1) {
       doubt.addNeeded();
@@ -391,8 +391,13 @@ public final class Mirror implements BlockDevice {
   }
 
   /** Whether any request is on its way. */
-  boolean isInUse() {
+  public boolean isInUse() {
     return writes.inFlight().count() > 0 || reading.count() > 0;
+  }
+
+  /** Ranges that requests and what copies or compares hold in the order of writes, or wait for. */
+  public int rangesHeld() {
+    return order.size();
   }
 
   /**

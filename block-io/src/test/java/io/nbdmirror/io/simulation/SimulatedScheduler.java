@@ -143,6 +143,11 @@ public final class SimulatedScheduler implements Scheduler {
     return events.size();
   }
 
+  /** Whether no task and no device request waits: only timers do. */
+  public boolean isIdle() {
+    return busy == 0;
+  }
+
   /** Runs the next event, moving time to it. False when there is none. */
   public boolean step() {
     requireLoop();

@@ -8,7 +8,6 @@ import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.raid.simulation.Coverage.State;
 import io.nbdmirror.raid.status.ArrayStatus;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -22,7 +21,8 @@ import java.util.Set;
 final class ArrayChecks {
   private final Life life;
   private final List<DiskWatch> members;
-  private final List<DiskWatch> files;
+  private final BitmapChecks bitmaps;
+  private final SuperblockChecks superblocks;
   private final Set<String> failedOnTheLast = new HashSet<>();
 
   /** Who could not be read, by offset. */
@@ -31,7 +31,16 @@ final class ArrayChecks {
   ArrayChecks(Life life, List<DiskWatch> members, List<DiskWatch> files) {
     this.life = life;
     this.members = members;
-    this.files = files;
+    bitmaps = new BitmapChecks(life, members, files);
+    superblocks = new SuperblockChecks(life, members, bitmaps);
+  }
+
+  BitmapChecks bitmaps() {
+    return bitmaps;
+  }
+
+  SuperblockChecks superblocks() {
+    return superblocks;
   }
 
   /**
@@ -56,75 +65,13 @@ final class ArrayChecks {
           return "I8: %s says clean when %s gets %s"
               .formatted(member.disk().path(), disk.disk().path(), event);
         }
-        String lacking = lackingBits(roles, member, start, start + event.lengthBytes());
+        String lacking = bitmaps.lackingBits(roles, member, start, start + event.lengthBytes());
         if (!lacking.isEmpty()) {
           return lacking;
         }
       }
     }
     return "";
-  }
-
-  private String lackingBits(Roles roles, DiskWatch member, long start, long end) {
-    OnDisk superblock = member.superblock();
-    if (superblock.hasBitmap()) {
-      return lackingBits(roles, member, superblock.events(), false, start, end);
-    }
-    for (DiskWatch file : files) {
-      String lacking = lackingBits(roles, file, superblock.events(), true, start, end);
-      if (!lacking.isEmpty()) {
-        return lacking;
-      }
-    }
-    return "";
-  }
-
-  private static String lackingBits(
-      Roles roles, DiskWatch copy, long events, boolean inFile, long start, long end) {
-    BitmapOnDisk bitmap = copy.bitmap();
-    if (!bitmap.isTrusted(events, inFile)) {
-      return "";
-    }
-    long chunk = bitmap.chunkBytes();
-    for (long at = start / chunk * chunk; at < end; at += chunk) {
-      if (!bitmap.covers(at)) {
-        return "%s: no durable bit on %s for byte %d when data is written there"
-            .formatted(
-                roles.status().bitmap().kind() == ArrayStatus.BitmapKind.KICKED ? "I6" : "I1",
-                copy.disk().path(),
-                at);
-      }
-    }
-    return "";
-  }
-
-  /** Members that are out, but that a survivor's superblock still counts in. */
-  private List<SimulatedDevice> unrecorded(Roles roles) {
-    if (roles.isComplete()) {
-      return List.of();
-    }
-    List<SimulatedDevice> unrecorded = new ArrayList<>();
-    for (DiskWatch out : members) {
-      boolean isOut =
-          !roles.isInSync(out.disk())
-              && !roles.rebuilding().contains(out.disk())
-              && out.superblock().isMember();
-      if (isOut && members.stream().anyMatch(member -> countsIn(roles, member, out))) {
-        unrecorded.add(out.disk());
-      }
-    }
-    return unrecorded;
-  }
-
-  private boolean countsIn(Roles roles, DiskWatch member, DiskWatch out) {
-    return roles.isInSync(member.disk())
-        && member.superblock().countsIn(out.superblock())
-        // The number may be another's by now; then it is told by its age, or by who has it.
-        && members.stream()
-            .noneMatch(other ->
-                roles.isInSync(other.disk())
-                    && other.superblock().number() == out.superblock().number())
-        && out.superblock().events() + 1 >= member.superblock().events();
   }
 
   /** I4, as far as it can be seen here: the rest is told by what a read returns. */
@@ -135,6 +82,31 @@ final class ArrayChecks {
           "I4: %s is read and is %s",
           member.path(),
           member.role());
+    }
+  }
+
+  /**
+   * I14, before the first bitmap or superblock of a member that is given a slot: no write is on its
+   * way to the others. What mends a read error is, and what a resync or recovery copies: those hold
+   * their range until the newcomer has its turn.
+   */
+  void beforeNewcomer(DiskWatch newcomer) {
+    Roles roles = life.roles();
+    ArrayStatus.SyncAction action = roles.status().sync().action();
+    if (!roles.rebuilding().contains(newcomer.disk())
+        || newcomer.superblock().countsItselfIn()
+        || !failedReads.isEmpty()
+        || action == ArrayStatus.SyncAction.RESYNC
+        || action == ArrayStatus.SyncAction.RECOVERY) {
+      return;
+    }
+    life.coverage().reached(State.MEMBER_GIVEN_A_SLOT);
+    for (DiskWatch member : members) {
+      require(
+          !roles.isInSync(member.disk()) || !member.hasDataInFlight(),
+          "I14: %s is given a slot while a write to %s is on its way",
+          newcomer.path(),
+          member.path());
     }
   }
 
@@ -184,72 +156,25 @@ final class ArrayChecks {
   }
 
   /**
-   * I8, when a superblock that says clean has just reached a medium.
-   *
-   * @param wasBroken whether the array was when it was written
-   */
-  void afterSuperblock(DiskWatch disk, OnDisk before, boolean wasBroken) {
-    OnDisk now = disk.superblock();
-    Roles roles = life.roles();
-    if (!roles.isInSync(disk.disk()) && !roles.rebuilding().contains(disk.disk())) {
-      // What a member that hung says when it comes back is out of date.
-      return;
-    }
-    if (before.isMember() && before.isRebuilding() && !now.isRebuilding() && now.countsItselfIn()) {
-      life.rebuilt(disk.disk());
-    }
-    if (!now.isClean() || before.isClean()) {
-      return;
-    }
-    life.coverage().reached(State.MARKED_CLEAN);
-    require(!wasBroken, "I7: a broken array is marked clean on %s", disk.disk().path());
-    SimulatedDevice first = roles.inSync().getFirst();
-    for (SimulatedDevice member : roles.inSync()) {
-      require(
-          !member.hasUnflushedWrites(OnDisk.DATA, life.sizeBytes()) || isAllDurable(member),
-          "I8: %s says clean while %s has data that is not durable",
-          disk.disk().path(),
-          member.path());
-      if (roles.isComplete()) {
-        List<Long> differences = first.differences(member, OnDisk.DATA, life.sizeBytes());
-        require(
-            differences.isEmpty(),
-            "I8: %s says clean while %s and %s differ at %s",
-            disk.disk().path(),
-            first.path(),
-            member.path(),
-            differences);
-      }
-    }
-  }
-
-  /** What is not flushed is there already: what mends a read error writes no more. */
-  private boolean isAllDurable(SimulatedDevice member) {
-    return life.zones().stream()
-        .allMatch(zone ->
-            Arrays.equals(
-                member.readNow(OnDisk.DATA + zone.start(), zone.length()),
-                member.readDurable(OnDisk.DATA + zone.start(), zone.length())));
-  }
-
-  /**
    * I3, I5, I7, when a client hears that its change was done: whoever would be taken for a member
    * in sync after a crash has it, durably if that was asked for.
    */
   void changed(Expected.Change change, boolean fua) {
     Roles roles = atSuccess("a change");
     Lagging.noteBehind(life.coverage(), roles);
-    List<SimulatedDevice> unrecorded = unrecorded(roles);
+    Set<String> behind = Lagging.behind(roles.status());
+    List<SimulatedDevice> unrecorded = superblocks.unrecorded(roles);
     for (SimulatedDevice member : members(roles, unrecorded)) {
       boolean isOut = unrecorded.contains(member);
-      for (int i = 0; (fua || isOut) && i < change.sectorCount(); i++) {
+      boolean mayLag = !fua && !isOut && behind.contains(member.path());
+      for (int i = 0; !mayLag && i < change.sectorCount(); i++) {
         long sector = change.offset / Pattern.SECTOR + i;
         String problem =
             change.problemWith(i, fua ? durableSector(member, sector) : sectorOf(member, sector));
         require(
             problem.isEmpty(),
             "%s: a change is acknowledged that is not on %s: %s",
-            isOut ? "I3" : "I5",
+            fua && !isOut ? "I5" : "I3",
             member.path(),
             problem);
       }
@@ -260,7 +185,7 @@ final class ArrayChecks {
   /** The same of a flush, and all that it covers. */
   void flushed(Expected.Flush flush) {
     Roles roles = atSuccess("a flush");
-    List<SimulatedDevice> unrecorded = unrecorded(roles);
+    List<SimulatedDevice> unrecorded = superblocks.unrecorded(roles);
     for (SimulatedDevice member : members(roles, unrecorded)) {
       String problem = flush.problemOn(sector -> durableSector(member, sector));
       require(
@@ -283,6 +208,7 @@ final class ArrayChecks {
     Roles roles = life.roles();
     require(!roles.isBroken(), "I7: %s is acknowledged by a broken array", what);
     require(!roles.inSync().isEmpty(), "I7: %s is acknowledged with no member in sync", what);
+    superblocks.checkFailuresRecorded(roles);
     return roles;
   }
 
@@ -312,23 +238,6 @@ final class ArrayChecks {
 
   /** Whether a member failed and a survivor that was not told yet could take it for one in sync. */
   boolean isFailureUnrecorded(Roles roles) {
-    return !unrecorded(roles).isEmpty();
-  }
-
-  /** Whether a disk that may have lost data by a failed flush would be taken for one in sync. */
-  boolean isLostDataUnrecorded() {
-    for (DiskWatch lost : members) {
-      if (lost.hasFlushFailed() && members.stream().noneMatch(other -> callsOut(other, lost))) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private static boolean callsOut(DiskWatch one, DiskWatch other) {
-    return !one.equals(other)
-        && one.superblock().isMember()
-        && !one.superblock().countsIn(other.superblock())
-        && one.superblock().events() > other.superblock().events() + 1;
+    return !superblocks.unrecorded(roles).isEmpty();
   }
 }

@@ -3,6 +3,7 @@ package io.nbdmirror.raid.simulation;
 import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.raid.simulation.Coverage.State;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /** What must hold of the disks as a crash left them, before anybody touches them (I1, I3, I8). */
@@ -11,16 +12,20 @@ final class AtRest {
 
   static void check(World world) {
     List<SimulatedDevice> inSync = inSync(world);
+    if (inSync.size() < 2) {
+      return;
+    }
+    OnDisk freshest = freshestOf(inSync);
     for (int i = 1; i < inSync.size(); i++) {
       SimulatedDevice one = inSync.getFirst();
       SimulatedDevice other = inSync.get(i);
-      List<Long> differences = one.differences(other, OnDisk.DATA, world.shape.sizeBytes());
+      List<Long> differences = one.differences(other, OnDisk.DATA, freshest.sizeBytes());
       if (OnDisk.of(one).events() != OnDisk.of(other).events()) {
         world.tally.coverage.reached(State.SUPERBLOCKS_DIFFER_AFTER_A_CRASH);
       }
       if (!differences.isEmpty()) {
         world.tally.coverage.reached(State.MEMBERS_DIFFER_AFTER_A_CRASH);
-        checkDifferences(world, inSync, differences);
+        checkDifferences(world, inSync, freshest, differences);
       }
     }
   }
@@ -50,15 +55,18 @@ final class AtRest {
     return own.events() > other.events() ? own.countsIn(other) : other.countsIn(own);
   }
 
+  private static OnDisk freshestOf(List<SimulatedDevice> inSync) {
+    return inSync.stream()
+        .map(OnDisk::of)
+        .max(Comparator.comparingLong(OnDisk::events))
+        .orElseThrow();
+  }
+
   private static void checkDifferences(
-      World world, List<SimulatedDevice> inSync, List<Long> differences) {
-    long freshest = 0;
-    for (SimulatedDevice member : inSync) {
-      freshest = Math.max(freshest, OnDisk.of(member).events());
-    }
+      World world, List<SimulatedDevice> inSync, OnDisk freshest, List<Long> differences) {
     for (SimulatedDevice member : inSync) {
       OnDisk superblock = OnDisk.of(member);
-      if (superblock.events() == freshest) {
+      if (superblock.events() == freshest.events()) {
         Violation.require(
             !superblock.isClean(),
             "I8: %s says clean and members differ at %s",
@@ -66,24 +74,19 @@ final class AtRest {
             differences);
       }
       if (superblock.hasBitmap()) {
-        checkBits(world, member, superblock.bitmapStart(), freshest, false, differences);
+        checkBits(member, superblock.bitmapStart(), freshest, false, differences);
       } else {
         for (SimulatedDevice file : world.disks.files) {
-          checkBits(world, file, 0, freshest, true, differences);
+          checkBits(file, 0, freshest, true, differences);
         }
       }
     }
   }
 
   private static void checkBits(
-      World world,
-      SimulatedDevice copy,
-      long start,
-      long events,
-      boolean inFile,
-      List<Long> differences) {
-    BitmapOnDisk bitmap = BitmapOnDisk.of(copy, start, world.shape.sizeBytes(), false);
-    if (bitmap.isTrusted(events, inFile)) {
+      SimulatedDevice copy, long start, OnDisk freshest, boolean inFile, List<Long> differences) {
+    BitmapOnDisk bitmap = BitmapOnDisk.of(copy, start, false);
+    if (bitmap.isTrusted(freshest, inFile)) {
       for (long difference : differences) {
         Violation.require(
             bitmap.covers(difference - OnDisk.DATA),

@@ -6,6 +6,7 @@ import io.nbdmirror.raid.Mirror;
 import io.nbdmirror.raid.simulation.Coverage.State;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -18,7 +19,6 @@ final class Clients {
   private final Life life;
   private final Mirror mirror;
   private final Expected expected;
-  private final Shape shape;
   private final SplittableRandom random;
   private int inFlight;
 
@@ -26,7 +26,6 @@ final class Clients {
     this.life = life;
     this.mirror = mirror;
     expected = world.expected;
-    shape = world.shape;
     this.random = random;
   }
 
@@ -59,7 +58,8 @@ final class Clients {
   }
 
   private Shape.Zone zone() {
-    return shape.zones().get(random.nextInt(shape.zones().size()));
+    List<Shape.Zone> zones = life.zones();
+    return zones.get(random.nextInt(zones.size()));
   }
 
   private int length(Shape.Zone zone) {
@@ -86,9 +86,20 @@ final class Clients {
   }
 
   private void write() {
-    long[] range = range();
+    write(range(), random.nextInt(8) == 0);
+  }
+
+  /** A sector in one place, so that an array is never quiet while the rest of it is. */
+  void trickle() {
+    if (inFlight == 0) {
+      life.tally().operations++;
+      life.noticeSource();
+      write(new long[] {0, Pattern.SECTOR}, false);
+    }
+  }
+
+  private void write(long[] range, boolean fua) {
     int length = (int) range[1];
-    boolean fua = random.nextInt(8) == 0;
     Expected.Change change = expected.begin(range[0], length, false);
     ByteBuf data = buffer(length);
     change.fill(data);
@@ -160,7 +171,7 @@ final class Clients {
   /** Every byte that clients use. */
   void readAll() {
     life.noticeSource();
-    for (Shape.Zone zone : shape.zones()) {
+    for (Shape.Zone zone : life.zones()) {
       read(zone.start(), zone.length());
     }
   }

@@ -22,6 +22,7 @@ final class DiskWatch implements DeviceListener {
   private @Nullable BitmapOnDisk bitmap;
   private final Map<Long, Unprotected> unprotected = new HashMap<>();
   private boolean superblockOfBroken;
+  private boolean superblockWritten;
   private boolean flushFailed;
   private int flushes;
 
@@ -47,6 +48,20 @@ final class DiskWatch implements DeviceListener {
     return disk;
   }
 
+  String path() {
+    return disk.path();
+  }
+
+  /** Or a bitmap file's. */
+  boolean isMember() {
+    return isMember;
+  }
+
+  /** Whether its superblock was written since the array was assembled. */
+  boolean hasSuperblockOfThisLife() {
+    return superblockWritten;
+  }
+
   /** What a power cut would leave of the superblock. */
   OnDisk superblock() {
     OnDisk known = superblock;
@@ -62,7 +77,7 @@ final class DiskWatch implements DeviceListener {
     BitmapOnDisk known = bitmap;
     if (known == null) {
       long start = isMember ? superblock().bitmapStart() : 0;
-      known = BitmapOnDisk.of(disk, start, life.sizeBytes(), true);
+      known = BitmapOnDisk.of(disk, start, true);
       bitmap = known;
     }
     return known;
@@ -84,6 +99,10 @@ final class DiskWatch implements DeviceListener {
   boolean hasBitmapInFlight() {
     return changes.stream()
         .anyMatch(change -> !isData(change) && !OnDisk.isIn(change.offsetBytes()));
+  }
+
+  boolean hasDataInFlight() {
+    return changes.stream().anyMatch(this::isData);
   }
 
   boolean isData(DeviceEvent event) {
@@ -113,7 +132,9 @@ final class DiskWatch implements DeviceListener {
   }
 
   private void submitted(DeviceEvent event) {
-    flushes += event.operation() == Operation.FLUSH ? 1 : 0;
+    if (event.operation() == Operation.FLUSH) {
+      Violation.require(++flushes == 1, "I5: two flushes in flight on %s", disk.path());
+    }
     if (event.operation().changes()) {
       for (DeviceEvent other : changes) {
         Violation.require(
@@ -133,11 +154,23 @@ final class DiskWatch implements DeviceListener {
           // What mends a read error writes what is there already, on every member.
           unprotected.put(event.request(), new Unprotected(bytesOf(event), problem));
         }
-      } else if (isMember && OnDisk.isIn(event.offsetBytes())) {
-        superblockOfBroken = life.checks().isBroken();
+      } else {
+        submittedMetadata(event);
       }
     } else if (event.operation() == Operation.READ && isData(event)) {
       life.checks().beforeRead(this);
+    }
+  }
+
+  private void submittedMetadata(DeviceEvent event) {
+    Violation.require(event.fua(), "I12: %s is written without FUA on %s", event, disk.path());
+    // What is there now is compared with what will be.
+    bitmap();
+    if (isMember) {
+      life.checks().beforeNewcomer(this);
+      if (OnDisk.isIn(event.offsetBytes())) {
+        superblockOfBroken = life.checks().isBroken();
+      }
     }
   }
 
@@ -164,13 +197,24 @@ final class DiskWatch implements DeviceListener {
           "%s",
           write == null ? "" : write.problem);
       if (!isData(event)) {
-        bitmap = null;
-        if (isMember && OnDisk.isIn(event.offsetBytes())) {
-          OnDisk before = superblock();
-          superblock = null;
-          life.checks().afterSuperblock(this, before, superblockOfBroken);
-        }
+        metadataWritten(event);
       }
+    }
+  }
+
+  private void metadataWritten(DeviceEvent event) {
+    if (isMember && OnDisk.isIn(event.offsetBytes())) {
+      OnDisk before = superblock();
+      superblock = null;
+      superblockWritten |= event.errno() == 0;
+      if (superblock().bitmapStart() != before.bitmapStart()) {
+        bitmap = null;
+      }
+      life.checks().superblocks().written(this, before, superblockOfBroken);
+    } else {
+      BitmapOnDisk before = bitmap();
+      bitmap = null;
+      life.checks().bitmaps().written(this, before);
     }
   }
 }

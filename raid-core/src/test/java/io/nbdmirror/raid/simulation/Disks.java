@@ -21,6 +21,7 @@ final class Disks {
   final SimulatedScheduler scheduler;
   final List<SimulatedDevice> members = new ArrayList<>();
   final List<SimulatedDevice> files = new ArrayList<>();
+  private long deviceBytes;
   private int named;
 
   private Disks(SimulatedScheduler scheduler) {
@@ -39,6 +40,7 @@ final class Disks {
       array.setWriteBehind(shape.writeMostlySlot(), shape.writeBehind());
     }
     Disks disks = new Disks(new SimulatedScheduler(random.nextLong()));
+    disks.deviceBytes = OnDisk.DATA + shape.sizeBytes();
     for (int i = 0; i < shape.members(); i++) {
       SimulatedDevice device = disks.blank(shape, i, random);
       copy(array.devices.get(i), device);
@@ -60,7 +62,7 @@ final class Disks {
     SimulatedDisk disk =
         new SimulatedDisk(
             "member" + named++,
-            OnDisk.DATA + shape.sizeBytes(),
+            deviceBytes,
             shape.blockBytes().get(index % shape.members()),
             shape.discards(),
             latencyOf(index, shape, random));
@@ -74,10 +76,29 @@ final class Disks {
         : drawn;
   }
 
+  /** Of data that there is room for on every member. */
+  long roomBytes() {
+    return deviceBytes - OnDisk.DATA;
+  }
+
+  /** All disks become longer; what is there then is not the same on any two. */
+  void extend(long bytes, SplittableRandom random) {
+    for (SimulatedDevice device : members) {
+      device.resize(deviceBytes + bytes);
+      if (random.nextInt(4) > 0) {
+        byte[] garbage = new byte[(int) bytes];
+        random.nextBytes(garbage);
+        device.writeNow(deviceBytes, garbage);
+      }
+    }
+    deviceBytes += bytes;
+  }
+
   /** What the next life finds. */
   Disks afterCrash(SplittableRandom random, boolean cacheLost) {
     Disks next = new Disks(new SimulatedScheduler(random.nextLong()));
     next.named = named;
+    next.deviceBytes = deviceBytes;
     for (SimulatedDevice device : members) {
       next.members.add(fork(device, random, cacheLost, next.scheduler));
     }

@@ -246,6 +246,13 @@ final class Expected {
     }
   }
 
+  /** Nobody knows what lies there before it is written to: the array is about to grow by it. */
+  void forget(long offset, long length) {
+    for (long sector = firstOf(offset); sector <= lastOf(offset, length); sector++) {
+      at(sector).forget();
+    }
+  }
+
   /** Reads come from another member than before. */
   void sourceChanged() {
     sources++;

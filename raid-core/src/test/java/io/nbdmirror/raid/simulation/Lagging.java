@@ -73,7 +73,8 @@ final class Lagging {
     }
   }
 
-  private static Set<String> behind(ArrayStatus status) {
+  /** Who lacks something that was acknowledged. */
+  static Set<String> behind(ArrayStatus status) {
     Set<String> behind = new LinkedHashSet<>();
     for (ArrayStatus.Member member : status.members()) {
       if (member.behind() > 0) {

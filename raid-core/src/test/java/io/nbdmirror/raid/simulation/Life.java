@@ -1,5 +1,6 @@
 package io.nbdmirror.raid.simulation;
 
+import io.nbdmirror.bitmap.WriteIntentBitmap;
 import io.nbdmirror.io.BlockDevice;
 import io.nbdmirror.io.DeviceException;
 import io.nbdmirror.io.simulation.DeviceEvent;
@@ -12,8 +13,6 @@ import io.nbdmirror.raid.assembly.Assembly;
 import io.nbdmirror.raid.assembly.BitmapFile;
 import io.nbdmirror.raid.simulation.Coverage.State;
 import io.nbdmirror.raid.status.ArrayStatus;
-import io.netty.buffer.PoolArenaMetric;
-import io.netty.buffer.PooledByteBufAllocator;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -40,7 +39,15 @@ final class Life {
   /** A member that is slow by no more than an upset makes it is not given up yet. */
   private static final long HASTY_NANOS = 400_000_000L;
 
-  private static final int MOST_DISKS = 6;
+  private static final int MOST_DISKS = 8;
+  private static final long SECOND = 1_000_000_000L;
+
+  /** So often that an array is not marked clean. */
+  private static final long TRICKLE_NANOS = 90_000_000L;
+
+  /** Bytes a second. */
+  private static final long SLOW_SYNC = 16 << 10;
+
   private static final long PATIENCE_NANOS = 120_000_000_000L;
 
   private final World world;
@@ -50,7 +57,8 @@ final class Life {
   private final List<DiskWatch> memberWatches = new ArrayList<>();
   private final List<DiskWatch> fileWatches = new ArrayList<>();
   private final ArrayChecks checks = new ArrayChecks(this, memberWatches, fileWatches);
-  private final long buffersBefore = buffersInUse();
+  private final Leftovers leftovers = new Leftovers();
+  private final IdleWatch idle;
   private @Nullable Mirror mirror;
   private @Nullable Clients clients;
   private @Nullable Verbs verbs;
@@ -68,6 +76,7 @@ final class Life {
     random = world.random.split();
     disks.members.forEach(this::watchMember);
     disks.files.forEach(this::watchFile);
+    idle = new IdleWatch(scheduler, disks, world.tally);
     world.tally.lives++;
   }
 
@@ -108,7 +117,10 @@ final class Life {
   SimulatedDevice reopen(String path) {
     SimulatedDevice device = disks.member(path);
     if (device == null || device.isOpen()) {
-      return Objects.requireNonNull(device, path);
+      SimulatedDevice open = Objects.requireNonNull(device, path);
+      // As somebody sees it who opens it only now.
+      open.refreshSize();
+      return open;
     }
     SimulatedDevice again = device.reopen(scheduler);
     int index = disks.members.indexOf(device);
@@ -121,6 +133,11 @@ final class Life {
   /** The disk is on its way into the array. */
   void busy(String path) {
     busy.add(path);
+  }
+
+  /** It is not: the array did not let go of it. */
+  void notBusy(String path) {
+    busy.remove(path);
   }
 
   boolean isFree(SimulatedDevice device) {
@@ -162,11 +179,20 @@ final class Life {
   }
 
   long sizeBytes() {
-    return world.shape.sizeBytes();
+    Mirror running = mirror;
+    return running == null ? world.sizeBytes : running.sizeBytes();
   }
 
   List<Shape.Zone> zones() {
-    return world.shape.zones();
+    return world.zones(sizeBytes());
+  }
+
+  boolean mayBeSplit() {
+    return world.mayBeSplit;
+  }
+
+  WriteIntentBitmap bitmap() {
+    return running().bitmap();
   }
 
   Disks disks() {
@@ -177,12 +203,16 @@ final class Life {
     return scheduler;
   }
 
-  Roles roles() {
+  private Mirror running() {
     Mirror running = mirror;
     if (running == null) {
       throw new Violation("assembly asks of a member what only a running array may");
     }
-    return Roles.of(running, disks);
+    return running;
+  }
+
+  Roles roles() {
+    return Roles.of(running(), disks);
   }
 
   /** These members hold everything that was acknowledged until now, and no others for certain. */
@@ -199,9 +229,8 @@ final class Life {
   /** A member that was rebuilt is recorded as one in sync. */
   void rebuilt(SimulatedDevice member) {
     coverage().reached(State.RECOVERY_FINISHED);
-    for (Shape.Zone zone : world.shape.zones()) {
-      byte[] durable = member.readDurable(OnDisk.DATA + zone.start(), zone.length());
-      String problem = world.expected.problemOnRebuilt(zone.start(), durable);
+    for (Shape.Zone zone : zones()) {
+      String problem = problemOnRebuilt(member, zone.start(), zone.length());
       Violation.require(
           problem.isEmpty(),
           "I13: %s is recorded in sync and lacks data: %s",
@@ -209,6 +238,12 @@ final class Life {
           problem);
     }
     world.current.add(member.path());
+  }
+
+  /** Why what is durable of a member is older than what was flushed; empty if it is not. */
+  String problemOnRebuilt(SimulatedDevice member, long offset, int length) {
+    return world.expected.problemOnRebuilt(
+        offset, member.readDurable(OnDisk.DATA + offset, length));
   }
 
   /** The model learns where a member could not be read. */
@@ -281,6 +316,7 @@ final class Life {
       start.checkRefusal(outcome.refusal(), upsets.happened() > 0);
       return null;
     }
+    world.sizeBytes = assembled.sizeBytes();
     Roles roles = Roles.of(assembled, disks);
     boolean anyCurrent = false;
     for (SimulatedDevice member : roles.inSync()) {
@@ -301,7 +337,7 @@ final class Life {
 
   /** The record that it has everything was on its way when the crash came, and has arrived. */
   private boolean wasRebuiltInTime(SimulatedDevice member) {
-    for (Shape.Zone zone : world.shape.zones()) {
+    for (Shape.Zone zone : zones()) {
       byte[] found = member.readNow(OnDisk.DATA + zone.start(), zone.length());
       if (!world.expected.problemAtRest(zone.start(), found, false).isEmpty()) {
         return false;
@@ -317,6 +353,13 @@ final class Life {
     noteStart(assembled);
     if (random.nextBoolean()) {
       assembled.setMemberTimeoutNanos(HASTY_NANOS);
+    }
+    if (random.nextInt(3) == 0) {
+      assembled.setCleanDelayNanos(random.nextBoolean() ? 0 : random.nextLong(5_000_000_000L));
+    }
+    if (random.nextInt(3) == 0) {
+      // So that much can happen in the middle of a resync or recovery.
+      assembled.setSyncSpeed(0, SLOW_SYNC << random.nextInt(6));
     }
     assembled.start();
     if (!dead && random.nextInt(2) == 0) {
@@ -350,36 +393,47 @@ final class Life {
   }
 
   private void work(Clients requests, Verbs live, Upsets upsets, int operations) {
-    Mirror running = mirror;
-    for (int done = 0; done < operations && !dead && running != null; done++) {
+    int verbEvery = List.of(150, 150, 40, 15).get(random.nextInt(4));
+    int pauseEvery = random.nextInt(4) == 0 ? 25 : 100;
+    for (int done = 0; done < operations && !dead; done++) {
       if (requests.inFlight() < world.shape.queueDepth()) {
         requests.request();
       }
       if (!dead && random.nextInt(1000) < world.shape.upsetsPerMille()) {
         upsets.now();
       }
-      if (!dead && random.nextInt(150) == 0) {
+      if (!dead && random.nextInt(live.isInTheMiddle() ? 5 : verbEvery) == 0) {
         live.now();
       }
       for (int steps = random.nextInt(14); steps > 0 && !dead; steps--) {
+        idle.look(requests);
         scheduler.step();
       }
-      if (random.nextInt(100) == 0) {
-        pause();
+      if (random.nextInt(pauseEvery) == 0) {
+        pause(random.nextLong(14) * SECOND);
       }
     }
   }
 
   /** Long enough for bits to be cleared and superblocks to be marked clean, or nearly. */
-  private void pause() {
-    long end = scheduler.elapsedNanos() + random.nextLong(14) * 1_000_000_000L;
+  void pause(long nanos) {
+    Clients requests = Objects.requireNonNull(clients);
+    boolean trickles = random.nextInt(3) == 0;
+    long end = scheduler.elapsedNanos() + nanos;
+    long next = scheduler.elapsedNanos();
     while (!dead && scheduler.elapsedNanos() < end && scheduler.step()) {
       noteProgress();
+      idle.look(requests);
+      if (trickles && !dead && scheduler.elapsedNanos() >= next) {
+        requests.trickle();
+        next = scheduler.elapsedNanos() + TRICKLE_NANOS;
+      }
     }
   }
 
   private void noteProgress() {
     ArrayStatus status = roles().status();
+    checkComparison(status);
     if (status.bitmap().dirtyChunks() == 0) {
       coverage().reached(State.BITS_CLEARED);
     }
@@ -389,6 +443,14 @@ final class Life {
     if (status.state() == ArrayStatus.State.BROKEN) {
       coverage().reached(State.ARRAY_BROKEN);
     }
+  }
+
+  /** A check goes where nothing is in doubt: there members are the same. */
+  private void checkComparison(ArrayStatus status) {
+    Violation.require(
+        status.mismatchBytes() == 0 || world.mayBeSplit,
+        "a check finds members to differ where nothing is in doubt: %s",
+        status.mismatches());
   }
 
   private void stop(Mirror running, Clients requests, Upsets upsets) {
@@ -415,8 +477,10 @@ final class Life {
       flush.succeeded();
     }
     coverage().reached(State.CLEAN_STOP);
+    checkComparison(running.status());
     runUntil(() -> requests.inFlight() == 0, "a request is left unanswered by a stop");
-    checkNothingLeft(running);
+    scheduler.runUntilIdle();
+    leftovers.check(running, disks);
     end(false);
   }
 
@@ -432,31 +496,8 @@ final class Life {
       running.stop(outcome);
       runUntil(outcome::done, "the array does not stop on disks that fail");
     }
-    checkNothingLeft(running);
-  }
-
-  private void checkNothingLeft(Mirror running) {
     scheduler.runUntilIdle();
-    for (SimulatedDevice device : disks.all()) {
-      Violation.require(
-          device.inFlight() == 0, "%s has requests that nobody waits for", device.path());
-    }
-    for (int chunk = 0; chunk < running.bitmap().geometry().chunks(); chunk++) {
-      Violation.require(
-          running.bitmap().counters().writes(chunk) == 0,
-          "the bitmap still counts a write in chunk %d",
-          chunk);
-    }
-    long buffers = buffersInUse() - buffersBefore;
-    Violation.require(buffers == 0, "%d buffers were not given back", buffers);
-  }
-
-  private static long buffersInUse() {
-    long count = 0;
-    for (PoolArenaMetric arena : PooledByteBufAllocator.DEFAULT.metric().directArenas()) {
-      count += arena.numActiveAllocations();
-    }
-    return count;
+    leftovers.check(running, disks);
   }
 
   private void runUntil(BooleanSupplier done, String otherwise) {
@@ -480,7 +521,10 @@ final class Life {
   }
 
   private void crash(boolean cacheLost) {
-    noteCrash();
+    CrashStates.noteDisks(coverage(), memberWatches, fileWatches);
+    if (mirror != null) {
+      CrashStates.noteArray(world, roles(), started, checks, verbs);
+    }
     boolean lost = cacheLost || isDataLost();
     world.tally.crashes++;
     coverage().reached(lost ? State.POWER_CUT : State.PROCESS_KILL);
@@ -496,7 +540,7 @@ final class Life {
 
   /** The error of that flush was told to a process that is gone: nobody can know any more. */
   private boolean isDataLost() {
-    return mirror != null && checks.isLostDataUnrecorded();
+    return mirror != null && checks.superblocks().isLostDataUnrecorded();
   }
 
   private void end(boolean cacheLost) {
@@ -516,55 +560,6 @@ final class Life {
       scheduler.runUntilIdle();
     } else {
       end(false);
-    }
-  }
-
-  private void noteCrash() {
-    if (memberWatches.stream().anyMatch(DiskWatch::hasFlushInFlight)) {
-      coverage().reached(State.CRASH_DURING_FLUSH);
-    }
-    boolean superblocks = memberWatches.stream().anyMatch(DiskWatch::hasSuperblockInFlight);
-    boolean bitmaps =
-        memberWatches.stream().anyMatch(DiskWatch::hasBitmapInFlight)
-            || fileWatches.stream().anyMatch(DiskWatch::hasBitmapInFlight);
-    if (superblocks) {
-      coverage().reached(State.CRASH_DURING_SUPERBLOCK_UPDATE);
-    }
-    if (bitmaps) {
-      coverage().reached(State.CRASH_DURING_BITMAP_COMMIT);
-    }
-    if (mirror != null) {
-      noteCrashOf();
-    }
-  }
-
-  private void noteCrashOf() {
-    Roles roles = roles();
-    boolean resyncing = roles.status().sync().action() == ArrayStatus.SyncAction.RESYNC;
-    boolean recovering = roles.status().sync().action() == ArrayStatus.SyncAction.RECOVERY;
-    world.crashesInResync = resyncing ? world.crashesInResync + 1 : 0;
-    world.crashesInRecovery = recovering ? world.crashesInRecovery + 1 : 0;
-    if (recovering) {
-      coverage().reached(State.CRASH_DURING_RECOVERY);
-    }
-    if (world.crashesInRecovery > 1) {
-      coverage().reached(State.SECOND_CRASH_DURING_RECOVERY);
-    }
-    if (resyncing) {
-      coverage().reached(State.CRASH_DURING_RESYNC);
-    }
-    if (world.crashesInResync > 1) {
-      coverage().reached(State.SECOND_CRASH_DURING_RESYNC);
-    }
-    if (!started) {
-      coverage().reached(State.CRASH_WHILE_STARTING);
-    }
-    if (checks.isFailureUnrecorded(roles)) {
-      coverage().reached(State.CRASH_WITH_A_FAILURE_NOT_YET_RECORDED);
-    }
-    Verbs live = verbs;
-    if (live != null && live.isChangingBitmap()) {
-      coverage().reached(State.CRASH_DURING_BITMAP_CHANGE);
     }
   }
 

@@ -12,6 +12,9 @@ import java.util.BitSet;
  * @param number of the device in the array
  * @param counted numbers of the devices that it counts as holding data
  * @param bitmapStart where on the device the bitmap begins, if it says that there is one
+ * @param sizeBytes of the array
+ * @param recoveredBytes what lies before this it has, but for what the bitmap marks; all when it is
+ *     not being rebuilt
  */
 record OnDisk(
     boolean isMember,
@@ -21,7 +24,10 @@ record OnDisk(
     BitSet counted,
     boolean isRebuilding,
     boolean hasBitmap,
-    long bitmapStart) {
+    long bitmapStart,
+    long sizeBytes,
+    boolean isGuidedByBitmap,
+    long recoveredBytes) {
   static final long SUPERBLOCK = 4096;
   static final long DATA = TestArray.DATA_OFFSET_BYTES;
 
@@ -50,7 +56,12 @@ record OnDisk(
         counted,
         superblock.hasFeature(MdSuperblock.FEATURE_RECOVERY_OFFSET),
         superblock.hasFeature(MdSuperblock.FEATURE_BITMAP_OFFSET),
-        (superblock.superOffset() + superblock.bitmapOffset()) * MdSuperblock.SECTOR_BYTES);
+        (superblock.superOffset() + superblock.bitmapOffset()) * MdSuperblock.SECTOR_BYTES,
+        superblock.size() * MdSuperblock.SECTOR_BYTES,
+        superblock.hasFeature(MdSuperblock.FEATURE_RECOVERY_BITMAP),
+        superblock.hasFeature(MdSuperblock.FEATURE_RECOVERY_OFFSET)
+            ? superblock.recoveryOffset() * MdSuperblock.SECTOR_BYTES
+            : Long.MAX_VALUE);
   }
 
   /** Whether a write there changes the superblock. */

@@ -114,7 +114,7 @@ final class Reassembly {
       byte[] after = readAll(mirror);
       Violation.require(
           Arrays.equals(during, after), "I4: reads during and after the resync are not the same");
-      checkEnd(mirror, toCopy, !roles.rebuilding().isEmpty() || hasSpare(roles));
+      checkEnd(mirror, toCopy);
     }
     return during;
   }
@@ -150,22 +150,36 @@ final class Reassembly {
     return outcome.mirror();
   }
 
-  /** The most that a resync may copy: what the set bits stand for, to every member but one. */
+  /**
+   * The most that may be copied: by a resync what the set bits stand for, to every member but one;
+   * by a recovery the same once more, and all of the array to those that no bitmap guides.
+   */
   private static long toCopy(Mirror mirror, Roles roles) {
-    ArrayStatus.Bitmap bitmap = mirror.status().bitmap();
-    return mirror.bitmap().dirtyChunks()
-            * mirror.bitmap().geometry().chunkBytes()
-            * Math.max(0, roles.inSync().size() + roles.rebuilding().size() - 1)
-        + (bitmap.kind() == ArrayStatus.BitmapKind.NONE ? mirror.sizeBytes() : 0);
+    long marked =
+        Math.min(
+            mirror.bitmap().dirtyChunks() * mirror.bitmap().geometry().chunkBytes(),
+            mirror.sizeBytes());
+    long most = marked * Math.max(0, roles.inSync().size() + roles.rebuilding().size() - 1);
+    for (SimulatedDevice member : roles.rebuilding()) {
+      most += OnDisk.of(member).isGuidedByBitmap() ? marked : mirror.sizeBytes();
+    }
+    return most + spares(roles) * (marked + mirror.sizeBytes());
+  }
+
+  private static long spares(Roles roles) {
+    return roles.status().members().stream()
+        .filter(member -> member.role() == ArrayStatus.Role.SPARE)
+        .count();
   }
 
   private byte[] readAll(Mirror mirror) {
-    int length = world.shape.zones().stream().mapToInt(Shape.Zone::length).sum();
+    List<Shape.Zone> zones = world.zones(mirror.sizeBytes());
+    int length = zones.stream().mapToInt(Shape.Zone::length).sum();
     byte[] all = new byte[length];
     SimulatedDevice source = Roles.of(mirror, disks).source();
     boolean sameSource = source != null && source.path().equals(world.source);
     int at = 0;
-    for (Shape.Zone zone : world.shape.zones()) {
+    for (Shape.Zone zone : zones) {
       ByteBuf buffer = Unpooled.directBuffer(zone.length(), zone.length());
       boolean[] done = new boolean[1];
       mirror.read(
@@ -192,16 +206,11 @@ final class Reassembly {
     return all;
   }
 
-  private static boolean hasSpare(Roles roles) {
-    return roles.status().members().stream()
-        .anyMatch(member -> member.role() == ArrayStatus.Role.SPARE);
-  }
-
-  private void checkEnd(Mirror mirror, long toCopy, boolean recovering) {
+  private void checkEnd(Mirror mirror, long toCopy) {
     Roles roles = Roles.of(mirror, disks);
     for (SimulatedDevice member : roles.inSync()) {
       List<Long> differences =
-          roles.inSync().getFirst().differences(member, OnDisk.DATA, world.shape.sizeBytes());
+          roles.inSync().getFirst().differences(member, OnDisk.DATA, mirror.sizeBytes());
       Violation.require(
           differences.isEmpty(),
           "I1: after the resync %s and %s differ at %s",
@@ -210,10 +219,9 @@ final class Reassembly {
           differences);
     }
     long copied = mirror.status().sync().copiedBytes();
-    // A recovery copies what no bit stands for.
     Violation.require(
-        copied <= toCopy || recovering,
-        "resync copied %d bytes where bits allow %d",
+        copied <= toCopy,
+        "resync and recovery copied %d bytes where bits allow %d",
         copied,
         toCopy);
     world.tally.bytesCopied += copied;

@@ -126,6 +126,13 @@ final class SectorHistory {
     }
   }
 
+  /** What is there nobody knows. */
+  void forget() {
+    unknownBefore = Long.MAX_VALUE;
+    tail = null;
+    pinned = null;
+  }
+
   /** Forgets what no read in flight may return any more. */
   void trim() {
     if (versions.size() > 1 && durable > versions.getFirst().sequence) {

@@ -32,6 +32,9 @@ record Shape(
 
   private static final int KIB = 1 << 10;
 
+  /** An array grows by no more than this, in all its lives. */
+  private static final int GROWTH = 128 * KIB;
+
   static Shape draw(SplittableRandom random) {
     boolean large = random.nextInt(16) == 0;
     long size = large ? (16L << 20) + 64 * KIB : (64L * KIB) << random.nextInt(4);
@@ -65,6 +68,11 @@ record Shape(
   /** The slot of the member that is write-mostly from the start, where any may lag. */
   int writeMostlySlot() {
     return writeBehind % members();
+  }
+
+  /** The largest that it may become. */
+  long mostBytes() {
+    return sizeBytes + GROWTH;
   }
 
   int members() {

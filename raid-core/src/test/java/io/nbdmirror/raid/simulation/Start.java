@@ -110,14 +110,13 @@ record Start(
     if (freshest == null || freshest.hasBitmap()) {
       return null;
     }
-    long events = freshest.events();
     List<SimulatedDevice> bitmaps = new ArrayList<>();
     List<SimulatedDevice> trusted = new ArrayList<>();
     for (SimulatedDevice file : disks.files) {
-      BitmapOnDisk bitmap = BitmapOnDisk.of(file, 0, world.shape.sizeBytes(), false);
+      BitmapOnDisk bitmap = BitmapOnDisk.of(file, 0, false);
       if (bitmap.isBitmap()) {
         bitmaps.add(file);
-        if (bitmap.isTrusted(events, true)) {
+        if (bitmap.isTrusted(freshest, true)) {
           trusted.add(file);
         }
       }

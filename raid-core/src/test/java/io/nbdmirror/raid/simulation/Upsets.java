@@ -30,10 +30,9 @@ final class Upsets {
 
   /** Upsets one disk. */
   void now() {
-    List<SimulatedDevice> all = life.disks().all();
-    SimulatedDevice disk = all.get(random.nextInt(all.size()));
+    SimulatedDevice disk = any();
     happened++;
-    switch (random.nextInt(12)) {
+    switch (random.nextInt(13)) {
       case 0, 1, 2 -> inject(disk, failing().after(random.nextInt(4)).once());
       case 3 -> inject(disk, failing().after(random.nextInt(20)).times(1 + random.nextInt(5)));
       case 4 -> inject(disk, failing());
@@ -43,8 +42,22 @@ final class Upsets {
       case 8 -> inject(disk, SimulatedFault.shortWrites().after(random.nextInt(4)).once());
       case 9 -> inject(disk, SimulatedFault.slow(random.nextLong(20_000_000)).times(20));
       case 10 -> stick(disk);
+      case 11 ->
+          inject(
+              disk,
+              SimulatedFault.outOfSpace().after(random.nextInt(4)).times(1 + random.nextInt(9)));
       default -> vanish(disk);
     }
+  }
+
+  /** The newest bitmap file is mostly the one in force: it has its turn more often. */
+  private SimulatedDevice any() {
+    Disks disks = life.disks();
+    if (!disks.files.isEmpty() && random.nextInt(6) == 0) {
+      return disks.files.getLast();
+    }
+    List<SimulatedDevice> all = disks.all();
+    return all.get(random.nextInt(all.size()));
   }
 
   private SimulatedFault failing() {

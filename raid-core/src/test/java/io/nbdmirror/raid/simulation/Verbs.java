@@ -1,31 +1,33 @@
 package io.nbdmirror.raid.simulation;
 
 import io.nbdmirror.io.Completion;
-import io.nbdmirror.io.simulation.SimulatedDevice;
 import io.nbdmirror.raid.BitmapTarget;
 import io.nbdmirror.raid.Mirror;
 import io.nbdmirror.raid.assembly.BitmapFile;
 import io.nbdmirror.raid.simulation.Coverage.State;
 import io.nbdmirror.raid.status.ArrayStatus;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.SplittableRandom;
-import org.jspecify.annotations.Nullable;
 
 /** What an operator asks of a running array, drawn from the seed; refusals are part of it. */
 final class Verbs {
+  private static final long BLOCK = 4096;
+  private static final int MOST_SLOTS = 5;
+
   private final Life life;
   private final Mirror mirror;
   private final World world;
   private final SplittableRandom random;
+  private final MemberVerbs members;
   private int inFlight;
   private boolean changingBitmap;
+  private boolean growing;
 
   Verbs(Life life, Mirror mirror, World world, SplittableRandom random) {
     this.life = life;
     this.mirror = mirror;
     this.world = world;
     this.random = random;
+    members = new MemberVerbs(life, mirror, world, random, this);
   }
 
   /** Verbs that were not answered yet. */
@@ -37,35 +39,99 @@ final class Verbs {
     return changingBitmap;
   }
 
+  boolean isGrowing() {
+    return growing;
+  }
+
+  /** Whether something was begun that takes further steps. */
+  boolean isInTheMiddle() {
+    return members.isInTheMiddle();
+  }
+
   /** One verb; the likelier to repair something the worse the array is. */
   void now() {
-    boolean degraded = !life.roles().isComplete();
-    switch (random.nextInt(12)) {
+    if (members.isInTheMiddle()) {
+      members.goOn();
+      return;
+    }
+    switch (random.nextInt(22)) {
       case 0, 1, 2 -> changeBitmap();
-      case 3 -> fail();
-      case 4 -> remove();
-      case 5 -> replace();
-      case 6 -> setWriteMostly();
-      case 7 -> add();
+      case 3 -> members.fail();
+      case 4 -> members.remove();
+      case 5 -> members.replace();
+      case 6, 7 -> members.setWriteMostly();
+      case 8 -> members.add();
+      case 9 -> check();
+      case 10 -> repair();
+      case 11 -> mirror.idle(answer(State.CHECK_STOPPED, State.VERB_REFUSED));
+      case 12, 13 -> grow();
+      case 14 -> setSlots();
+      case 15 -> members.leaveAndComeBack();
       default -> {
-        if (!degraded) {
-          changeBitmap();
-        } else if (random.nextInt(3) == 0) {
-          remove();
+        if (!life.roles().isComplete()) {
+          members.repairSomething();
         } else if (random.nextBoolean()) {
-          reAdd();
+          check();
         } else {
-          add();
+          changeBitmap();
         }
       }
     }
   }
 
-  private Completion answer(State done, State refused) {
+  private void check() {
+    mirror.check(answer(State.CHECK_BEGUN, State.VERB_REFUSED));
+  }
+
+  private void repair() {
+    String from = random.nextBoolean() ? members.anyInSync() : "";
+    mirror.repair(from.isEmpty() ? null : from, answer(State.REPAIR_BEGUN, State.VERB_REFUSED));
+  }
+
+  /** Into room that is there from a growth that was refused, or after disks became larger. */
+  private void grow() {
+    Disks disks = life.disks();
+    long most = world.shape.mostBytes();
+    if (disks.roomBytes() == mirror.sizeBytes() || random.nextInt(4) == 0) {
+      long more = Math.min(BLOCK << random.nextInt(5), most - disks.roomBytes());
+      if (more == 0) {
+        return;
+      }
+      disks.extend(more, random);
+    }
+    long blocks = (disks.roomBytes() - mirror.sizeBytes()) / BLOCK;
+    if (growing || blocks == 0) {
+      return;
+    }
+    long size = mirror.sizeBytes() + BLOCK * (1 + random.nextLong(blocks));
+    world.expected.forget(mirror.sizeBytes(), size - mirror.sizeBytes());
+    growing = true;
+    Completion answer = answer(State.ARRAY_GROWN, State.GROWTH_REFUSED);
+    mirror.grow(
+        size,
+        false,
+        failure -> {
+          growing = false;
+          answer.completed(failure);
+        });
+  }
+
+  private void setSlots() {
+    int slots = 0;
+    for (ArrayStatus.Member member : mirror.status().members()) {
+      slots = Math.max(slots, member.slot() + 1);
+    }
+    int wanted = random.nextInt(3) == 0 && slots < MOST_SLOTS ? slots + 1 : slots - 1;
+    if (wanted > 0) {
+      mirror.membership().setSlots(wanted, answer(State.SLOTS_SET, State.VERB_REFUSED));
+    }
+  }
+
+  Completion answer(State done, State refused) {
     return answer(done, refused, () -> {});
   }
 
-  private Completion answer(State done, State refused, Runnable whenDone) {
+  Completion answer(State done, State refused, Runnable whenDone) {
     inFlight++;
     return failure -> {
       inFlight--;
@@ -79,114 +145,11 @@ final class Verbs {
     };
   }
 
-  private List<String> paths(ArrayStatus.Role role) {
-    List<String> paths = new ArrayList<>();
-    for (ArrayStatus.Member member : mirror.status().members()) {
-      if (member.role() == role && !member.path().isEmpty()) {
-        paths.add(member.path());
-      }
-    }
-    return paths;
-  }
-
-  private String any(List<String> paths) {
-    return paths.isEmpty() ? "" : paths.get(random.nextInt(paths.size()));
-  }
-
-  private void fail() {
-    String path =
-        any(paths(random.nextInt(4) == 0 ? ArrayStatus.Role.REBUILDING : ArrayStatus.Role.IN_SYNC));
-    if (!path.isEmpty()) {
-      mirror.membership().fail(path, answer(State.MEMBER_FAILED_BY_HAND, State.VERB_REFUSED));
-    }
-  }
-
-  private void remove() {
-    String path =
-        any(paths(random.nextInt(4) == 0 ? ArrayStatus.Role.SPARE : ArrayStatus.Role.FAULTY));
-    if (!path.isEmpty()) {
-      // Until the array has closed it, it is locked.
-      life.busy(path);
-      mirror
-          .membership()
-          .remove(path, answer(State.MEMBER_REMOVED, State.VERB_REFUSED, () -> life.reopen(path)));
-    }
-  }
-
-  private void setWriteMostly() {
-    String path = any(paths(ArrayStatus.Role.IN_SYNC));
-    if (!path.isEmpty()) {
-      mirror
-          .membership()
-          .setWriteMostly(
-              path, random.nextBoolean(), answer(State.WRITE_MOSTLY_SET, State.VERB_REFUSED));
-    }
-  }
-
-  private void add() {
-    SimulatedDevice device = outsider();
-    if (device == null || random.nextInt(3) == 0) {
-      device = life.newMember();
-    }
-    if (device != null) {
-      String path = device.path();
-      // What it held is given up, whether it gets as far as being a member or not.
-      world.current.remove(path);
-      mirror.membership().add(device, joining(path, State.MEMBER_ADDED, State.ADD_REFUSED));
-    }
-  }
-
-  private void reAdd() {
-    SimulatedDevice device = outsider();
-    if (device != null) {
-      world.current.remove(device.path());
-      mirror
-          .membership()
-          .reAdd(device, joining(device.path(), State.MEMBER_RE_ADDED, State.RE_ADD_REFUSED));
-    }
-  }
-
-  private void replace() {
-    String old = any(paths(ArrayStatus.Role.IN_SYNC));
-    SimulatedDevice device = old.isEmpty() ? null : life.newMember();
-    if (device != null) {
-      mirror
-          .membership()
-          .replace(old, device, joining(device.path(), State.MEMBER_REPLACED, State.VERB_REFUSED));
-    }
-  }
-
-  /** A device that was refused is closed, and can be tried again. */
-  private Completion joining(String path, State done, State refused) {
-    life.busy(path);
-    Completion answer = answer(done, refused);
-    return failure -> {
-      answer.completed(failure);
-      if (failure != null && !life.isDead()) {
-        life.reopen(path);
-      }
-    };
-  }
-
-  /** A disk that was a member once and is not in the array now. */
-  private @Nullable SimulatedDevice outsider() {
-    List<SimulatedDevice> outsiders = new ArrayList<>();
-    for (SimulatedDevice device : List.copyOf(life.disks().members)) {
-      boolean isIn =
-          mirror.status().members().stream()
-              .anyMatch(member -> member.path().equals(device.path()));
-      if (!isIn && life.isFree(device)) {
-        outsiders.add(life.reopen(device.path()));
-      }
-    }
-    return outsiders.isEmpty() ? null : outsiders.get(random.nextInt(outsiders.size()));
-  }
-
   private void changeBitmap() {
     if (!mirror.bitmapChangeRefusal().isEmpty()) {
       return;
     }
-    int chunk = Math.max(world.shape.chunkBytes(), 4096) << random.nextInt(2);
+    int chunk = Math.max(world.shape.chunkBytes(), 4096) << random.nextInt(3);
     BitmapTarget target =
         switch (random.nextInt(4)) {
           case 0 -> BitmapTarget.NONE;

@@ -1,7 +1,9 @@
 package io.nbdmirror.raid.simulation;
 
 import java.io.PrintStream;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +15,11 @@ final class World {
   final Tally tally = new Tally();
   final SplittableRandom random;
   Disks disks;
+
+  /** Of the array, as it was assembled or has grown since. */
+  long sizeBytes;
+
+  private List<Shape.Zone> zones;
 
   /** Names of the members that hold everything acknowledged. */
   final Set<String> current = new LinkedHashSet<>();
@@ -44,7 +51,9 @@ final class World {
     this.trace = trace;
     random = new SplittableRandom(seed);
     shape = Shape.draw(random.split());
-    expected = new Expected(shape.sizeBytes());
+    expected = new Expected(shape.mostBytes());
+    sizeBytes = shape.sizeBytes();
+    zones = shape.zones();
     disks = Disks.format(shape, random.split());
     disks.members.forEach(member -> current.add(member.path()));
   }
@@ -52,5 +61,18 @@ final class World {
   /** Whether assembly may take the member for one in sync. */
   boolean isInSync(String path) {
     return current.contains(path) || lagging.contains(path);
+  }
+
+  /** Where clients are busy in an array of that size: what it has grown by is a zone of its own. */
+  List<Shape.Zone> zones(long arrayBytes) {
+    long end = zones.getLast().end();
+    if (end != arrayBytes) {
+      zones = new ArrayList<>(shape.zones());
+      long grown = arrayBytes - shape.sizeBytes();
+      if (grown > 0) {
+        zones.add(new Shape.Zone(shape.sizeBytes(), (int) grown));
+      }
+    }
+    return zones;
   }
 }
