@@ -399,7 +399,7 @@ final class Life {
       if (requests.inFlight() < world.shape.queueDepth()) {
         requests.request();
       }
-      if (!dead && random.nextInt(1000) < world.shape.upsetsPerMille()) {
+      if (!dead && random.nextInt(1000) < world.shape.upsetsPerMille() * haste()) {
         upsets.now();
       }
       if (!dead && random.nextInt(live.isInTheMiddle() ? 5 : verbEvery) == 0) {
@@ -413,6 +413,13 @@ final class Life {
         pause(random.nextLong(14) * SECOND);
       }
     }
+  }
+
+  /**
+   * How much likelier a disk is upset: in the middle of a resync or recovery, where it is worst.
+   */
+  private int haste() {
+    return running().status().sync().action() == ArrayStatus.SyncAction.IDLE ? 1 : 6;
   }
 
   /** Long enough for bits to be cleared and superblocks to be marked clean, or nearly. */
