@@ -154,16 +154,24 @@ final class Reassembly {
    * The most that may be copied: by a resync what the set bits stand for, to every member but one;
    * by a recovery the same once more, and all of the array to those that no bitmap guides.
    */
-  private static long toCopy(Mirror mirror, Roles roles) {
+  private long toCopy(Mirror mirror, Roles roles) {
     long marked =
         Math.min(
             mirror.bitmap().dirtyChunks() * mirror.bitmap().geometry().chunkBytes(),
             mirror.sizeBytes());
     long most = marked * Math.max(0, roles.inSync().size() + roles.rebuilding().size() - 1);
     for (SimulatedDevice member : roles.rebuilding()) {
-      most += OnDisk.of(member).isGuidedByBitmap() ? marked : mirror.sizeBytes();
+      most += marked + (isGuided(member, mirror) ? 0 : mirror.sizeBytes());
     }
     return most + spares(roles) * (marked + mirror.sizeBytes());
+  }
+
+  /** Whether a bitmap tells what it lacks: it was given one, and has not been away since. */
+  private boolean isGuided(SimulatedDevice member, Mirror mirror) {
+    OnDisk own = OnDisk.of(member);
+    return own.isGuidedByBitmap()
+        && mirror.status().bitmap().kind() != ArrayStatus.BitmapKind.NONE
+        && given.stream().noneMatch(other -> OnDisk.of(other).events() > own.events() + 1);
   }
 
   private static long spares(Roles roles) {

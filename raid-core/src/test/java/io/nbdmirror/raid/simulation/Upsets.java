@@ -32,7 +32,7 @@ final class Upsets {
   void now() {
     SimulatedDevice disk = any();
     happened++;
-    switch (random.nextInt(13)) {
+    switch (random.nextInt(15)) {
       case 0, 1, 2 -> inject(disk, failing().after(random.nextInt(4)).once());
       case 3 -> inject(disk, failing().after(random.nextInt(20)).times(1 + random.nextInt(5)));
       case 4 -> inject(disk, failing());
@@ -42,12 +42,22 @@ final class Upsets {
       case 8 -> inject(disk, SimulatedFault.shortWrites().after(random.nextInt(4)).once());
       case 9 -> inject(disk, SimulatedFault.slow(random.nextLong(20_000_000)).times(20));
       case 10 -> stick(disk);
-      case 11 ->
+      case 11, 12 -> inject(disk, badSpot());
+      case 13 ->
           inject(
               disk,
               SimulatedFault.outOfSpace().after(random.nextInt(4)).times(1 + random.nextInt(9)));
       default -> vanish(disk);
     }
+  }
+
+  /** Cannot be read a few times, until it was mended. */
+  private SimulatedFault badSpot() {
+    long start = OnDisk.DATA + random.nextLong(shape.sizeBytes() / 4096) * 4096;
+    return SimulatedFault.failing(Errno.EIO)
+        .on(Operation.READ)
+        .within(start, 4096)
+        .times(2 + random.nextInt(5));
   }
 
   /** The newest bitmap file is mostly the one in force: it has its turn more often. */
