@@ -116,8 +116,8 @@ public final class Mirror implements BlockDevice {
     ReadErrorMending mending =
         new ReadErrorMending(members, order, health, reading, found.readOnly(), scheduler);
     behind = new WritesBehind(members, health);
-    reads = new ReadPath(
-            members, doubt, order::waitsForOldBytes, behind, mending, reading, scheduler);
+    reads =
+        new ReadPath(members, doubt, order::waitsForOldBytes, behind, mending, reading, scheduler);
     hints = new ReadHints(members, behind, reading);
     writes = new WritePath(members, order, health, reads, behind, this::mayDiffer);
     sync =
