@@ -41,6 +41,8 @@ record Start(
             device -> device != kept && !given.contains(device) && random.nextBoolean());
       }
     }
+    // Not one that was cleared: somebody who holds everything must be left.
+    eligible.retainAll(given);
     if (random.nextInt(5) == 0) {
       SimulatedDevice kept = eligible.get(random.nextInt(eligible.size()));
       given.removeIf(device -> device != kept && random.nextInt(2) == 0);
