@@ -229,6 +229,7 @@ class HandOverGuestTest {
   private void killWhileWriting(RunningServer server, Path image) throws IOException {
     try (Background load = Background.start(folder, write.copy(server, image))) {
       Awaitility.await("chunks marked, the copy running: " + load.isRunning())
+          .atMost(Duration.ofMinutes(1))
           .pollInterval(Duration.ofMillis(5))
           .until(() -> write.member(0).dirtyChunks().cardinality() > 4);
       server.kill();

@@ -1,6 +1,7 @@
 package io.nbdmirror.integration.lifecycle;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.nbdmirror.integration.condition.Needs;
@@ -31,6 +32,9 @@ class LifecycleSoakTest {
   private static final long SEED =
       setting("NBDMIRROR_SOAK_SEED").orElse(System.nanoTime() / 1000 % 1_000_000);
 
+  /** For what comes after the load: the last recoveries, and a check. */
+  private static final Duration REST_LIMIT = Duration.ofMinutes(5);
+
   private static final long MEMBER_BYTES = 34L << 20;
   private static final int FILES = 6;
 
@@ -57,8 +61,13 @@ class LifecycleSoakTest {
       Operator operator =
           new Operator(server, folder, files, MEMBER_BYTES, new SplittableRandom(SEED));
       try {
-        operateUntilItEnds(operator, load);
-        members = finish(operator, server);
+        members =
+            assertTimeoutPreemptively(
+                Duration.ofSeconds(SECONDS).plus(REST_LIMIT),
+                () -> {
+                  operateUntilItEnds(operator, load);
+                  return finish(operator, server);
+                });
       } catch (AssertionError | RuntimeException e) {
         throw new AssertionError(
             "seed %d: %s%n%s%nserver:%n%s"
