@@ -49,6 +49,9 @@ public final class ArrayBitmap {
 
   private Kept kept;
 
+  /** The one whose file was given up last: once, however many of its writes fail. */
+  private @Nullable Kept retired;
+
   public ArrayBitmap(Kept kept) {
     this.kept = kept;
   }
@@ -116,9 +119,10 @@ public final class ArrayBitmap {
    */
   public void retire() {
     Kept kicked = kept;
-    if (!kicked.place().isInFile()) {
+    if (!kicked.place().isInFile() || kicked.equals(retired)) {
       return;
     }
+    retired = kicked;
     kicked
         .bitmap()
         .commits()

@@ -140,6 +140,10 @@ public final class ArrayHealth implements BitmapOwner {
 
   @Override
   public void bitmapFailed(DeviceException failure) {
+    if (bitmap.failure() == null) {
+      // One that was exchanged meanwhile: the events have passed it, and the new one is good (I6).
+      return;
+    }
     log.error(
         "array {}: the write-intent bitmap cannot be written and is not used any more;"
             + " a crash from now on means a full resync: {}",
