@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
 
 /**
  * What must hold at every request to a disk and at every answer to a client, invariant by
@@ -23,10 +24,23 @@ final class ArrayChecks {
   private final List<DiskWatch> members;
   private final BitmapChecks bitmaps;
   private final SuperblockChecks superblocks;
+  private static final java.util.regex.Pattern READ =
+      java.util.regex.Pattern.compile("read (\\d+) bytes at offset (\\d+) of ");
+
+  private record Range(long start, long end) {
+    Range and(Range other) {
+      return new Range(Math.max(start, other.start), Math.min(end, other.end));
+    }
+
+    boolean isSome() {
+      return start < end;
+    }
+  }
+
   private final Set<String> failedOnTheLast = new HashSet<>();
 
-  /** Who could not be read, by offset. */
-  private final Map<Long, Set<SimulatedDevice>> failedReads = new HashMap<>();
+  /** Where each could not be read: offset and end. */
+  private final Map<SimulatedDevice, List<Range>> failedReads = new HashMap<>();
 
   ArrayChecks(Life life, List<DiskWatch> members, List<DiskWatch> files) {
     this.life = life;
@@ -113,8 +127,12 @@ final class ArrayChecks {
   /** What it means to the array that a request to a member failed. */
   void noteFailure(DiskWatch disk, DeviceEvent event) {
     Roles roles = life.roles();
-    boolean isLast = roles.inSync().equals(List.of(disk.disk())) && event.operation().changes();
-    if (isLast || isReadByNobody(disk, roles, event)) {
+    if (event.operation() == Operation.READ) {
+      failedReads
+          .computeIfAbsent(disk.disk(), ignored -> new ArrayList<>())
+          .add(new Range(event.offsetBytes(), event.offsetBytes() + event.lengthBytes()));
+    }
+    if (roles.inSync().equals(List.of(disk.disk())) && event.operation().changes()) {
       failedOnTheLast.add("at offset %d of %s".formatted(event.offsetBytes(), disk.disk().path()));
     }
     if (!roles.isInSync(disk.disk()) || roles.inSync().size() < 2) {
@@ -141,14 +159,23 @@ final class ArrayChecks {
     }
   }
 
-  private boolean isReadByNobody(DiskWatch disk, Roles roles, DeviceEvent event) {
-    if (event.operation() != Operation.READ) {
+  /** Whether there is a byte in what could not be read that nobody in sync could read. */
+  private boolean isReadByNobody(Roles roles, String why) {
+    Matcher read = READ.matcher(why);
+    if (!read.find()) {
       return false;
     }
-    Set<SimulatedDevice> failed =
-        failedReads.computeIfAbsent(event.offsetBytes(), ignored -> new HashSet<>());
-    failed.add(disk.disk());
-    return failed.containsAll(roles.inSync());
+    long offset = Long.parseLong(read.group(2));
+    List<Range> left = List.of(new Range(offset, offset + Long.parseLong(read.group(1))));
+    for (SimulatedDevice member : roles.inSync()) {
+      List<Range> failed = failedReads.getOrDefault(member, List.of());
+      left =
+          left.stream()
+              .flatMap(range -> failed.stream().map(range::and))
+              .filter(Range::isSome)
+              .toList();
+    }
+    return !left.isEmpty();
   }
 
   boolean isBroken() {
@@ -221,7 +248,8 @@ final class ArrayChecks {
     require(
         roles.isBroken()
             || roles.inSync().size() == 1
-            || failedOnTheLast.stream().anyMatch(where -> why.contains(where + ":")),
+            || failedOnTheLast.stream().anyMatch(where -> why.contains(where + ":"))
+            || isReadByNobody(roles, why),
         "I7: %s failed with %d members in sync: %s",
         what,
         roles.inSync().size(),
