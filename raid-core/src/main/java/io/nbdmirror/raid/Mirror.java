@@ -433,11 +433,18 @@ public final class Mirror implements BlockDevice {
     }
   }
 
-  /** Somebody else wrote the bitmap's file: all of it is written once more. */
+  /**
+   * Somebody else wrote the bitmap's file: all of it is written once more, after a change that may
+   * be writing another bitmap there.
+   */
   public void bitmapDisturbed() {
-    if (!found.readOnly() && health.arrayBitmap().isTrusted()) {
-      health.bitmap().writeAgain(ignored -> {});
-    }
+    changes.add(ended -> {
+      if (!found.readOnly() && health.arrayBitmap().isTrusted()) {
+        health.bitmap().writeAgain(ignored -> ended.run());
+      } else {
+        ended.run();
+      }
+    });
   }
 
   /**

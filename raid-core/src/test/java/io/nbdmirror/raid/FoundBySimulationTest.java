@@ -73,6 +73,31 @@ class FoundBySimulationTest {
     assertThat(outcome.errno()).isEqualTo(Errno.EIO);
   }
 
+  @Test
+  void aDisturbedFileIsWrittenAgainAfterItWasRewrittenForALargerArray() {
+    TestArray array = TestArray.withBitmapFile(1, 2, SIZE, CHUNK);
+    Mirror mirror = array.assemble();
+    array.scheduler.runUntilIdle();
+    array.devices.forEach(device -> device.resize(device.sizeBytes() + SIZE));
+    SimulatedDevice file = Objects.requireNonNull(array.bitmapDevice());
+    file.inject(SimulatedFault.slow(10_000_000).on(Operation.WRITE));
+    List<DeviceEvent> writes = new ArrayList<>();
+    file.listen((device, event) -> writes.add(event));
+    Outcome grown = new Outcome();
+    mirror.grow(0, false, grown);
+    array.scheduler.runUntil(() -> writes.size() == 3);
+    mirror.bitmapDisturbed();
+    array.scheduler.runUntil(grown::done);
+    array.scheduler.runUntilIdle();
+    assertThat(grown.succeeded()).isTrue();
+    for (int i = 0; i < writes.size(); i += 2) {
+      assertThat(writes.get(i).phase()).as("I2").isEqualTo(DeviceEvent.Phase.SUBMITTED);
+      assertThat(writes.get(i + 1).phase()).as("I2").isEqualTo(DeviceEvent.Phase.COMPLETED);
+    }
+    BitmapSuperblock found = BitmapSuperblock.wrap(ByteBuffer.wrap(file.readNow(0, 512)));
+    assertThat(found.syncSize()).isEqualTo(mirror.sizeBytes() / 512);
+  }
+
   /** The old bitmap's first page was written to the file beside the new one's. */
   @Test
   void aFailureIsRecordedAfterABitmapFileWasRewrittenForALargerArray() {
