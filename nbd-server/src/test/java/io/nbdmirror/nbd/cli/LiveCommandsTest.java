@@ -38,7 +38,7 @@ class LiveCommandsTest {
         .hasToString(
             """
             home : degraded raid1, 64 MiB, 1 of 2 members in sync [U_]
-                  slot 0   in-sync    /m/"0", 1 read error, 2 write errors
+                  slot 0   in-sync    /m/"0", 3 writes behind, 1 read error, 2 write errors
                   slot 1   missing    -
                   bitmap: internal, 5 of 1024 chunks of 64 KiB dirty
                   [==========>.........] resync 50.0% (32 MiB of 64 MiB), 4 KiB copied, 1000 B/s
@@ -74,7 +74,7 @@ class LiveCommandsTest {
                       Events : 17
               Events Cleared : 15
 
-                slot 0   in-sync    /m/"0", 1 read error, 2 write errors
+                slot 0   in-sync    /m/"0", 3 writes behind, 1 read error, 2 write errors
                          device UUID 00000000-0000-0000-0000-000000000001, data offset 1 MiB, 3 requests pending
                 slot 1   missing    -
             """
