@@ -33,7 +33,10 @@ final class SuperblockChecks {
       // What a member that hung says when it comes back is out of date.
       return;
     }
-    checkSame(disk, now, roles);
+    // What a crash left may say it otherwise, where it could not be written anew.
+    if (disk.hasSuperblockOfThisLife()) {
+      checkSame(disk, now, roles);
+    }
     if (before.isMember() && before.isRebuilding() && !now.isRebuilding() && now.countsItselfIn()) {
       bitmaps.onNewMember(disk, life.bitmap());
       life.rebuilt(disk.disk());
