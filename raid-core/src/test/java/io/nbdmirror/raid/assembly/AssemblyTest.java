@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Which members make up an array, and in what state it starts (I3, I10). */
 class AssemblyTest {
@@ -66,6 +68,16 @@ class AssemblyTest {
         .hasMessageContaining("--degraded");
     assertThat(roles(array.assemble(array.devices, true)))
         .containsExactly(ArrayStatus.Role.IN_SYNC, ArrayStatus.Role.MISSING);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {128, 0xff00, Integer.MIN_VALUE})
+  void aMemberWithANumberThatNoOtherHasRoomForIsLeftOut(int number) {
+    change(1, superblock -> superblock.setDevNumber(number));
+    Mirror mirror = array.assemble(array.devices, true);
+    array.scheduler.runUntilIdle();
+    assertThat(roles(mirror)).containsExactly(ArrayStatus.Role.IN_SYNC, ArrayStatus.Role.MISSING);
+    assertThat(array.superblock(0).role(1)).as("I3").isEqualTo(MdSuperblock.ROLE_SPARE);
   }
 
   @Test
