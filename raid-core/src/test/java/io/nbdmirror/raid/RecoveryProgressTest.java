@@ -148,6 +148,26 @@ class RecoveryProgressTest {
         .containsExactly("member0");
   }
 
+  /** Whichever comes first among members: one that is in sync by now has the write (I3). */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void whatStayedBecauseItWasTheLastFailsWhenAnotherInSyncHasTheWrite(int slot) {
+    start(slot);
+    SimulatedDevice last = array.devices.get(1 - slot);
+    fresh.inject(SimulatedFault.slow(10 * SECOND).on(Operation.FLUSH));
+    addFresh();
+    array.scheduler.runUntil(() -> mirror.status().sync().doneBytes() == SIZE);
+    failOnce(last);
+    slowWrites(25, 8192, 8192 + 4096);
+    AtomicReference<@Nullable DeviceException> answer =
+        new ArrayClient(array, mirror).submit(8192, 4096, 'b');
+    array.scheduler.runUntil(() -> mirror.status().members().get(slot).role() == Role.IN_SYNC);
+    assertThat(answer.get()).hasMessage("no answer");
+    array.scheduler.advance(30 * SECOND);
+    assertThat(answer.get()).isNull();
+    assertThat(mirror.status().members().get(1 - slot).role()).isEqualTo(Role.FAULTY);
+  }
+
   /** What is made the same again may come from the member that failed it. */
   @ParameterizedTest
   @ValueSource(ints = {0, 1})
